@@ -1,0 +1,1 @@
+"""The door: JSON API, pages, sign-in, command line."""

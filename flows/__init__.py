@@ -1,0 +1,1 @@
+"""Prefect flows: when code runs, never what is true."""

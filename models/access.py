@@ -1,0 +1,115 @@
+"""Who may see which case, and who may do what to it. The only place that answers either."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, false, or_, select
+from sqlmodel import col
+
+from .case import Case
+from .casetypes.base import CaseType, Move, Stage
+from .errors import NotFound
+from .people import Actor, Desk, Person, Post, Role, System
+from .territory import Estate, within
+
+DESK_OF_ROLE = {
+    Role.AGENT: Desk.APPLICANT,
+    Role.COMMITTEE: Desk.COMMITTEE,
+    Role.CLERK: Desk.STREET,
+    Role.HEAD: Desk.STREET,
+    Role.REVIEWER: Desk.DISTRICT,
+    Role.DISTRICT_HEAD: Desk.DISTRICT,
+    Role.PAYER: Desk.CITY,
+}
+HEAD_OF_DESK = {Desk.STREET: Role.HEAD, Desk.DISTRICT: Role.DISTRICT_HEAD, Desk.CITY: Role.SUPERVISOR}
+SEES_ITS_AREA = {
+    Role.CLERK, Role.HEAD, Role.REVIEWER, Role.DISTRICT_HEAD, Role.PAYER, Role.SUPERVISOR, Role.DUTY, Role.AUDITOR,
+}  # fmt: skip
+
+
+def visible_to(person: Person) -> Any:
+    """`select(Case)` narrowed to what this person may see: officers their area, agents what their company asked for,
+    committee members and owners their estate."""
+    return select(Case).where(_sees(person))
+
+
+def _sees(person: Person) -> ColumnElement[bool]:
+    clauses: list[ColumnElement[bool]] = []
+    for post in person.posts:
+        if post.role in SEES_ITS_AREA:
+            clauses.append(col(Case.path).like(f"{post.area_path}%"))
+        elif post.role == Role.AGENT:
+            clauses.append(col(Case.applicant_id) == post.body_id)
+        elif post.role == Role.COMMITTEE:
+            clauses.append(col(Case.committee_id) == post.body_id)
+        elif post.role == Role.OWNER:
+            clauses.append(col(Case.estate_id) == post.estate_id)
+    return or_(*clauses) if clauses else false()
+
+
+def estates_visible_to(person: Person) -> Any:
+    """`select(Estate)`, narrowed in the same way."""
+    clauses: list[ColumnElement[bool]] = []
+    for post in person.posts:
+        if post.role in SEES_ITS_AREA:
+            clauses.append(col(Estate.path).like(f"{post.area_path}%"))
+        elif post.role == Role.AGENT:
+            clauses.append(col(Estate.company_id) == post.body_id)
+        elif post.role == Role.COMMITTEE:
+            clauses.append(col(Estate.committee_id) == post.body_id)
+        elif post.role == Role.OWNER:
+            clauses.append(col(Estate.id) == post.estate_id)
+    return select(Estate).where(or_(*clauses) if clauses else false())
+
+
+def see(session: Any, person: Person, number: str) -> Case:
+    """The case of that number; `NotFound` where there is none or the person may not know of it."""
+    case: Case | None = session.scalar(visible_to(person).where(Case.number == number))
+    if case is None:
+        raise NotFound(f"没有编号为“{number[:40]}”的案件，或您无权查看。")
+    return case
+
+
+def works_at(post: Post, desk: Desk, case: Case) -> bool:
+    if DESK_OF_ROLE.get(Role(post.role)) != desk:
+        return False
+    if desk == Desk.APPLICANT:
+        return post.body_id == case.applicant_id
+    if desk == Desk.COMMITTEE:
+        return post.body_id is not None and post.body_id == case.committee_id
+    return within(case.path, post.area_path)
+
+
+def desks_of(by: Actor, case: Case, *, on_behalf_of: str | None = None) -> set[Desk]:
+    """The desks of this case at which `by` may act. A street clerk may stand in for the applicant at the counter (窗口代录)."""
+    if isinstance(by, System):
+        return {Desk.SYSTEM}
+    desks = {desk for desk in Desk if any(works_at(post, desk, case) for post in by.posts)}
+    if on_behalf_of == f"body:{case.applicant_id}" and Desk.STREET in desks:
+        return {Desk.APPLICANT}
+    return desks
+
+
+def may(by: Actor, name: str, case: Case, kind: type[CaseType], stage: Stage, *, on_behalf_of: str | None = None) -> bool:
+    return not desks_of(by, case, on_behalf_of=on_behalf_of).isdisjoint(kind.who(name, stage))
+
+
+def moves(by: Person, move: Move, kind: type[CaseType]) -> list[tuple[str, str | None]]:
+    """The events that are this person's at the case's stage, each with the obstacle that stands in its way, if any.
+
+    An event whose branches are all closed, with no sentence to say why, is not offered.
+    """
+    stage = kind.stage(move.case.stage)
+    offered = []
+    for name in kind.events_from(stage):
+        if not may(by, name, move.case, kind, stage):
+            continue
+        move.name = name
+        obstacle = kind.obstacle(move, stage)
+        if obstacle or kind.offers(move):
+            offered.append((name, str(obstacle) if obstacle else None))
+    return offered
+
+
+def may_oversee(person: Person) -> bool:
+    """Supervisors, heads, auditors and the administrator look at how the office runs."""
+    return person.has_role(Role.SUPERVISOR, Role.HEAD, Role.DISTRICT_HEAD, Role.AUDITOR, Role.ADMIN, Role.DUTY)

@@ -1,0 +1,467 @@
+"""The case and its ledger. One verb changes a case: `case.fire(name, by=…, at=…, facts=…)`."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Index, Sequence, String, bindparam, select, text
+from sqlalchemy.orm import object_session
+from sqlmodel import Field, Session, SQLModel, col
+
+from . import ledger
+from .calendars import calendar
+from .casetypes import CaseType, Stage, casetype
+from .casetypes.base import Facts, Move, parse
+from .clock import WHOLE_CASE, Clock, Clocks, earliest
+from .db import insert_rows, instant, jsonb, primary_key, write
+from .errors import Conflict, Forbidden, Invalid
+from .people import SYSTEM, Actor, Body, Desk, Person
+from .rules import Rule, rulebook
+from .territory import Estate
+from .worktime import OFFICE_ZONE
+
+NUMBERS = Sequence("case_number", metadata=SQLModel.metadata)
+BACKDATE_LIMIT = 10
+"""Working days (operator's entry): paper older than this is no longer entered with its day."""
+NOTE_LIMIT = 4000
+
+
+@dataclass(frozen=True)
+class Backdate:
+    """补录: the thing happened at `at`, before it was typed; `reason` says why late, `proof` what shows the day."""
+
+    at: datetime
+    reason: str
+    proof: str
+
+
+class CaseEvent(SQLModel, table=True):
+    """One line of a case's ledger: history, evidence and outbox. `by_id` null: the system; append-only but for `handled_at`."""
+
+    __tablename__ = "case_event"
+    id: int | None = primary_key()
+    case_id: int = Field(foreign_key="case.id")
+    seq: int
+    name: str
+    from_stage: str | None = None
+    to_stage: str
+    by_id: int | None = Field(default=None, foreign_key="person.id")
+    on_behalf_of: str | None = None
+    """`person:ID` or `body:ID`."""
+    at: datetime = instant()
+    recorded_at: datetime = instant()
+    facts: Any = jsonb(nullable=True)
+    note: str | None = None
+    salt: str | None = None
+    facts_hash: str
+    prev_hash: str
+    hash: str
+    handled_at: datetime | None = instant(nullable=True)
+
+    __table_args__ = (
+        Index("uq_case_event_case_id_seq", "case_id", "seq", unique=True),
+        Index("ix_case_event_unhandled", "id", postgresql_where=text("handled_at is null")),
+    )
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        return (
+            self.case_id, self.seq, self.name, self.from_stage, self.to_stage, self.by_id, self.on_behalf_of,
+            self.at, self.recorded_at,
+        )  # fmt: skip
+
+    @property
+    def is_backdated(self) -> bool:
+        return bool(self.facts and "backdated" in self.facts)
+
+
+class Case(SQLModel, table=True):
+    """A case. The row is the truth; whatever is here was written by an event of its ledger."""
+
+    id: int | None = primary_key()
+    number: str = Field(unique=True)
+    type: str
+    stage: str
+    desk: Desk | None = Field(default=None, sa_type=String)  # type: ignore[call-overload]
+    """Null once the case is closed."""
+    estate_id: int = Field(foreign_key="estate.id")
+    path: str
+    applicant_id: int = Field(foreign_key="body.id")
+    committee_id: int | None = Field(default=None, foreign_key="body.id")
+    details: Any = jsonb()
+    law_day: date
+    opened_at: datetime = instant()
+    stage_since: datetime = instant()
+    closed_at: datetime | None = instant(nullable=True)
+    outcome: str | None = None
+    assignee_id: int | None = Field(default=None, foreign_key="person.id")
+    next_due_at: datetime | None = instant(nullable=True)
+    warn_at: datetime | None = instant(nullable=True)
+    is_paused: bool = False
+    last_seq: int = 0
+    last_hash: str = ledger.GENESIS
+    last_at: datetime = instant()
+
+    __table_args__ = (
+        # every count of the dashboard, from the index alone
+        Index(
+            "ix_case_open", "path", "type", "stage", "next_due_at", "warn_at", "desk", "is_paused", "stage_since", "id",
+            postgresql_where=text("closed_at is null"), postgresql_ops={"path": "text_pattern_ops"},
+        ),
+        Index("ix_case_path", "path", "id", postgresql_ops={"path": "text_pattern_ops"}),
+        Index("ix_case_applicant_id", "applicant_id", "id"),
+        Index("ix_case_committee_id", "committee_id", "id"),
+        Index("ix_case_estate_id", "estate_id", "id"),
+        Index("ix_case_assignee_id", "assignee_id", postgresql_where=text("closed_at is null")),
+    )  # fmt: skip
+
+    # --- what it is ---
+
+    @property
+    def kind(self) -> type[CaseType]:
+        return casetype(self.type)
+
+    @property
+    def current(self) -> Stage:
+        return self.kind.stage(self.stage)
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+    def card(self, at: datetime) -> str | None:
+        """`red` once the next deadline is missed, `yellow` from its reminder on, else None."""
+        if self.next_due_at and self.next_due_at <= at:
+            return "red"
+        return "yellow" if self.warn_at and self.warn_at <= at else None
+
+    def is_stale(self, at: datetime) -> bool:
+        """久未办理: no clock runs and nothing has happened for thirty days."""
+        return self.is_open and self.next_due_at is None and at - self.stage_since >= STALE_AFTER
+
+    # --- verbs ---
+
+    @classmethod
+    def open(
+        cls,
+        session: Session,
+        type_id: str,
+        *,
+        estate: Estate,
+        applicant: Body,
+        details: Mapping[str, Any],
+        by: Actor,
+        at: datetime,
+        on_behalf_of: str | None = None,
+        note: str | None = None,
+        backdate: Backdate | None = None,
+        recorded_at: datetime | None = None,
+    ) -> "Case":
+        """Open a case at its type's first stage. Errors: `Invalid` for details that are wrong, with the field."""
+        kind = casetype(type_id)
+        recorded_at = recorded_at or at
+        if backdate:
+            at = backdate.at
+        wanted = parse(kind.Details, details, at).model_dump(mode="json")
+        stage = kind.initial_stage()
+        case = cls(
+            number=f"{kind.prefix}{at.astimezone(OFFICE_ZONE):%Y}-{session.execute(NUMBERS.next_value()).scalar_one():06d}",
+            type=type_id,
+            stage=stage.id,
+            desk=stage.desk,
+            estate_id=estate.id,  # type: ignore[arg-type]
+            path=estate.path,
+            applicant_id=applicant.id,  # type: ignore[arg-type]
+            committee_id=estate.committee_id,
+            details=wanted,
+            law_day=at.astimezone(OFFICE_ZONE).date(),
+            opened_at=at,
+            stage_since=at,
+            last_at=at,
+        )
+        if backdate:
+            case._check_backdate(session, "open", backdate, recorded_at)
+        session.add(case)
+        session.flush()
+        clocks = Clocks(session, case, at, [], [])
+        case._start_clocks(stage, clocks, at, session)
+        if kind.case_deadline:
+            clocks.start(case._rule(session, kind.case_deadline), kind="deadline", limits=WHOLE_CASE, start=at)
+        facts = _with_backdate(wanted, backdate)
+        case._record(session, "open", None, stage.id, by, on_behalf_of, at, recorded_at, facts, note, clocks)
+        return case
+
+    def fire(
+        self,
+        name: str,
+        *,
+        by: Actor,
+        at: datetime,
+        facts: Mapping[str, Any] | None = None,
+        note: str | None = None,
+        seq: int | None = None,
+        on_behalf_of: str | None = None,
+        backdate: Backdate | None = None,
+    ) -> CaseEvent:
+        """Let an event happen to this case, wholly or not at all: stage, desk, clocks and one ledger line.
+
+        `at` is the office's now; `seq` is the last line the person had seen (stale: `Conflict`); `backdate` enters what
+        happened earlier. Errors: `Forbidden` (not theirs), `Conflict` (an illegal move or an obstacle, which is named),
+        `Invalid` (facts, with the field). Takes the case's lock, then its clocks'.
+        """
+        session = self._lock()
+        kind, stage = self.kind, self.current
+        if seq is not None and seq != self.last_seq:
+            raise Conflict("您打开本件之后，它已被他人办理，请刷新后再办。", field="seq")
+        kind.event(name)
+        recorded_at = at
+        if backdate:
+            self._check_backdate(session, name, backdate, at)
+            at = backdate.at
+        clocks = Clocks.of(self, session, at)
+        self._refuse_early_period(name, stage, clocks, at)
+        self._refuse_stranger(name, stage, by, on_behalf_of)
+        stated = kind.parse_facts(name, facts, recorded_at)
+        move = Move(self, session, name, by, at, self.stage, dict(self.details), stated, clocks.all)
+        to = kind.after(move)
+        session.add_all(move.rows)
+        write(session, self, details=move.details) if move.details != self.details else None
+        if to is not stage or to.id != self.stage:
+            self._leave(stage, to, clocks)
+            self._enter(to, clocks, name, at, session)
+        else:
+            self._next_period(name, stage, clocks, session)
+        dumped = _with_backdate(stated.model_dump(mode="json", exclude_none=True), backdate)
+        return self._record(session, name, stage.id, to.id, by, on_behalf_of, at, recorded_at, dumped, note, clocks)
+
+    def assign(self, to: Person | None, *, by: Actor, at: datetime) -> CaseEvent:
+        """Give the case to an officer of the desk that holds it (领取、转办), or put it back into the desk's pool."""
+        from .access import desks_of
+
+        session = self._lock()
+        if not self.is_open:
+            raise Conflict("本件已办结，不能领取或转办。")
+        if isinstance(by, Person) and self.desk not in desks_of(by, self):
+            raise Forbidden(f"本件在{self.current.title}环节，不在您的岗位，不能领取或转办。")
+        if to is not None and self.desk not in desks_of(to, self):
+            raise Invalid(f"{to.name}不在本件所在岗位，不能接办。", field="to")
+        facts = {"to": to.id if to else None}
+        self.assignee_id = to.id if to else None
+        write(session, self, assignee_id=self.assignee_id)
+        return self._record(session, "assign", self.stage, self.stage, by, None, at, at, facts, None, None)
+
+    def note(self, words: str, *, by: Actor, at: datetime) -> CaseEvent:
+        """Add a remark to the ledger; moves nothing."""
+        if not words.strip():
+            raise Invalid("备注不能为空。", field="note")
+        session = self._lock()
+        return self._record(session, "note", self.stage, self.stage, by, None, at, at, {}, words.strip(), None)
+
+    def erase(self, event: CaseEvent, *, by: Actor, at: datetime, reason: str) -> CaseEvent:
+        """Blank what an event says, as the law may demand (个人信息保护法 Art. 47); its hash and place stay."""
+        session = self._lock()
+        session.execute(
+            CaseEvent.__table__.update()  # type: ignore[attr-defined]
+            .where(col(CaseEvent.id) == event.id, col(CaseEvent.case_id) == self.id)
+            .values(facts=None, note=None, salt=None)
+        )
+        session.expire(event)
+        facts = {"erased_seq": event.seq, "reason": reason}
+        return self._record(session, "erase", self.stage, self.stage, by, None, at, at, facts, None, None)
+
+    def move(self, session: Session, by: Actor, at: datetime, clocks: list[Clock]) -> Move:
+        """A question rather than a deed: what `access.moves` asks with."""
+        return Move(self, session, "", by, at, self.stage, dict(self.details), None, clocks)
+
+    # --- how it is done ---
+
+    def _lock(self) -> Session:
+        session = object_session(self)
+        if session is None:
+            raise RuntimeError("the case is not in a session")
+        session.execute(LOCK, {"id": self.id}, execution_options={"populate_existing": True}).scalar_one()
+        return session  # type: ignore[return-value]
+
+    def _refuse_early_period(self, name: str, stage: Stage, clocks: Clocks, at: datetime) -> None:
+        period = self.kind.clock_of_period(stage, name)
+        if period is None:
+            return
+        clock = next((c for c in clocks.all if c.kind == "period" and c.fires == name and c.limits == stage.id), None)
+        if clock is None:
+            raise Conflict(f"“{self.kind.event(name).name}”尚未开始计时或者已经办过。")
+        if at < clock.due_at:
+            day = clock.due_at.astimezone(OFFICE_ZONE)
+            raise Conflict(f"“{self.kind.event(name).name}”须待 {clock.due_day} 24时届满，{day:%Y-%m-%d} 0时起才可以。", rule=clock.rule_id)
+
+    def _refuse_stranger(self, name: str, stage: Stage, by: Actor, on_behalf_of: str | None) -> None:
+        from .access import may
+
+        if stage.final:
+            raise Conflict(self.kind._out_of_turn(name, stage))
+        if name not in self.kind.events_from(stage):
+            raise Conflict(self.kind._out_of_turn(name, stage))
+        if not may(by, name, self, self.kind, stage, on_behalf_of=on_behalf_of):
+            raise self.kind.refuse_stranger(name, stage)
+
+    def _check_backdate(self, session: Session, name: str, backdate: Backdate, now: datetime) -> None:
+        if name not in self.kind.enterable_afterwards:
+            raise Invalid("这一办理动作不能补录，只能按当前时间办理。", field="at")
+        if not backdate.reason.strip():
+            raise Invalid("补录须写明原因。", field="reason")
+        if not backdate.proof.strip():
+            raise Invalid("补录须写明能证明日期的凭据（例如收件登记号）。", field="proof")
+        if backdate.at > now:
+            raise Invalid("补录的时间不能晚于现在。", field="at")
+        if backdate.at < self.last_at:
+            raise Invalid("补录的时间不能早于本件上一条记录的时间。", field="at")
+        gone = calendar(session).working_between(backdate.at.astimezone(OFFICE_ZONE).date(), now.astimezone(OFFICE_ZONE).date())
+        if gone > BACKDATE_LIMIT:
+            raise Invalid(f"补录不能早于{BACKDATE_LIMIT}个工作日之前。", field="at")
+
+    def _leave(self, stage: Stage, to: Stage, clocks: Clocks) -> None:
+        """Stop what limited the stage that is left; a correction pauses the asking stage's clock, and its end lets it run."""
+        for clock in list(clocks.all):
+            if clock.stopped_at or (clock.limits == WHOLE_CASE and not to.final):
+                continue
+            if clock.paused_at:
+                if to.id == clock.limits:
+                    clocks.resume(clock)
+                elif stage.holds_asker:
+                    clocks.stop(clock, "dropped")
+            elif to.holds_asker and clock.limits == stage.id and clock.kind == "deadline":
+                clocks.pause(clock, to.title)
+            elif clock.kind == "period":
+                clocks.stop(clock, "ran" if clock.due_at <= clocks.at else "dropped")
+            else:
+                clocks.stop(clock)
+
+    def _enter(self, to: Stage, clocks: Clocks, name: str, at: datetime, session: Session) -> None:
+        values: dict[str, Any] = {"stage": to.id, "desk": None if to.final else to.desk, "stage_since": at}
+        if to.desk != self.desk:
+            values["assignee_id"] = None
+        if to.final:
+            values |= {"closed_at": at, "outcome": self.kind.outcomes.get(name, to.title)}
+        write(session, self, **values)
+        self._start_clocks(to, clocks, at, session)
+
+    def _start_clocks(self, stage: Stage, clocks: Clocks, start: datetime, session: Session) -> None:
+        if any(clock.limits == stage.id and clock.is_running for clock in clocks.all):
+            return  # the clock that was paused runs again
+        if stage.deadline:
+            clocks.start(self._rule(session, stage.deadline), kind="deadline", limits=stage.id, start=start)
+        elif stage.periods:
+            first = stage.periods[0]
+            clocks.start(self._rule(session, first.rule), kind="period", limits=stage.id, fires=first.ends, start=start)
+
+    def _next_period(self, name: str, stage: Stage, clocks: Clocks, session: Session) -> None:
+        """A period of this stage has run: stop it, and start the one after it where the last day ended."""
+        ended = next((clock for clock in clocks.all if clock.fires == name and clock.is_running), None)
+        if ended is None:
+            return
+        clocks.stop(ended, "ran")
+        names = [period.ends for period in stage.periods]
+        for period in stage.periods[names.index(name) + 1 : names.index(name) + 2]:
+            # the new period's first day is the day after the last day of the one before it
+            start = ended.due_at - timedelta(seconds=1)
+            clocks.start(self._rule(session, period.rule), kind="period", limits=stage.id, fires=period.ends, start=start)
+
+    def _rule(self, session: Session, rule_id: str) -> Rule:
+        return rulebook(session).in_force(rule_id, self.law_day, self.path)
+
+    def _record(
+        self,
+        session: Session,
+        name: str,
+        from_stage: str | None,
+        to_stage: str,
+        by: Actor,
+        on_behalf_of: str | None,
+        at: datetime,
+        recorded_at: datetime,
+        facts: dict[str, Any],
+        note: str | None,
+        clocks: Clocks | None,
+    ) -> CaseEvent:
+        if note and len(note) > NOTE_LIMIT:
+            raise Invalid(f"备注过长（{len(note)}字），最多{NOTE_LIMIT}字。", field="note")
+        event = chained(self, name, from_stage, to_stage, by.id, on_behalf_of, at, recorded_at, facts, note)
+        event.id = insert_rows(session, CaseEvent, [event.model_dump(exclude={"id"})])[0]
+        values: dict[str, Any] = {"last_seq": event.seq, "last_hash": event.hash, "last_at": max(at, self.last_at)}
+        if clocks:
+            clocks.sign(event.id)
+            due_at, warn_at = earliest(clocks.all)
+            values |= {"next_due_at": due_at, "warn_at": warn_at, "is_paused": any(_stands_still(c) for c in clocks.all)}
+        write(session, self, **values)
+        return event
+
+
+STALE_AFTER = timedelta(days=30)
+LOCK = select(Case).where(col(Case.id) == bindparam("id")).with_for_update(of=Case)
+
+
+def chained(
+    case: Case,
+    name: str,
+    from_stage: str | None,
+    to_stage: str,
+    by_id: int | None,
+    on_behalf_of: str | None,
+    at: datetime,
+    recorded_at: datetime,
+    facts: dict[str, Any],
+    note: str | None = None,
+) -> CaseEvent:
+    """The next line of a locked case's ledger, hashed onto the one before it. Writes nothing."""
+    salt = secrets.token_hex(16)
+    event = CaseEvent(
+        case_id=case.id,  # type: ignore[arg-type]
+        seq=case.last_seq + 1,
+        name=name,
+        from_stage=from_stage,
+        to_stage=to_stage,
+        by_id=by_id,
+        on_behalf_of=on_behalf_of,
+        at=at,
+        recorded_at=recorded_at,
+        facts=facts,
+        note=note,
+        salt=salt,
+        facts_hash=ledger.facts_hash(salt, facts, note),
+        prev_hash=case.last_hash,
+        hash="",
+    )
+    event.hash = ledger.event_hash(event.prev_hash, event.identity, event.facts_hash)
+    return event
+
+
+def verify(events: list[CaseEvent]) -> str | None:
+    """Check one case's ledger, in order of seq. None when whole; else a sentence naming the first line that is wrong."""
+    previous = ledger.GENESIS
+    for number, event in enumerate(events, start=1):
+        if event.seq != number:
+            return f"第{number}条记录缺失。"
+        if event.prev_hash != previous:
+            return f"第{number}条记录与上一条不相连。"
+        if event.salt is not None and ledger.facts_hash(event.salt, event.facts, event.note) != event.facts_hash:
+            return f"第{number}条记录的内容被改动过。"
+        if ledger.event_hash(event.prev_hash, event.identity, event.facts_hash) != event.hash:
+            return f"第{number}条记录的经过被改动过。"
+        previous = event.hash
+    return None
+
+
+def events_of(session: Session, case: Case) -> list[CaseEvent]:
+    return list(session.scalars(select(CaseEvent).where(col(CaseEvent.case_id) == case.id).order_by(col(CaseEvent.seq))))
+
+
+def _stands_still(clock: Clock) -> bool:
+    return clock.paused_at is not None and clock.stopped_at is None
+
+
+def _with_backdate(facts: dict[str, Any], backdate: Backdate | None) -> dict[str, Any]:
+    return facts | {"backdated": {"reason": backdate.reason, "proof": backdate.proof}} if backdate else facts
+
+
+__all__ = ["SYSTEM", "Backdate", "Case", "CaseEvent", "Facts", "chained", "events_of", "verify"]

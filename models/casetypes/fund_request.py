@@ -1,0 +1,479 @@
+"""维修资金使用: an estate asks to spend its maintenance fund, from the site check to the settled account."""
+
+from datetime import date, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from statemachine import Event
+
+from ..decisions import Decision, decision_for
+from ..people import Desk
+from ..publicity import Publicity
+from ..rules import rulebook
+from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paragraph, Period, Stage, Wrong
+
+EXCLUSIONS = {
+    "developer_liability": "应由建设单位或者施工单位承担的保修责任",
+    "utility_lines": "应由供水、供电、供气、通信等专营单位承担的管线和设施",
+    "wrongdoer": "人为损坏应由当事人承担的",
+    "psc_contract": "物业服务合同约定应由物业服务企业承担的",
+}
+"""What the fund may not pay for: 住宅专项维修资金管理办法 (165号令) Art. 25."""
+
+
+class Plan(Facts):
+    warranty_expired: bool = Field(title="保修期已满")
+    excluded: list[Literal["developer_liability", "utility_lines", "wrongdoer", "psc_contract"]] = Field(
+        default_factory=list, title="属于不得列支的情形", max_length=4
+    )
+    site_check: Paragraph | None = Field(default=None, title="现场查勘情况")
+
+
+class Publish(Facts):
+    budget: Cents | None = Field(default=None, title="预算金额（元）")
+    places: list[Line] = Field(default_factory=list, title="公示地点", max_length=10)
+
+
+class CostReview(Facts):
+    reviewer: Line = Field(title="造价咨询机构")
+
+
+class Decided(Facts):
+    """A decision the owners have already taken, with the days on which each step of it ran (all included)."""
+
+    decision: int = Field(title="业主共同决定编号")
+    plan_publicity_from: Day = Field(title="方案公示首日")
+    plan_publicity_to: Day = Field(title="方案公示末日")
+    notice_from: Day = Field(title="会议通知首日")
+    notice_to: Day = Field(title="会议通知末日")
+    window_from: Day = Field(title="表决首日")
+    window_to: Day = Field(title="表决末日")
+    result_publicity_from: Day = Field(title="结果公示首日")
+    result_publicity_to: Day = Field(title="结果公示末日")
+    warranty_expired: bool = Field(default=True, title="保修期已满")
+    excluded: list[Literal["developer_liability", "utility_lines", "wrongdoer", "psc_contract"]] = Field(
+        default_factory=list, title="属于不得列支的情形", max_length=4
+    )
+
+
+class Submit(Facts):
+    payee: Line = Field(title="收款单位（施工单位）")
+    finish_by: Day = Field(title="合同约定竣工日")
+    statement: Paragraph | None = Field(default=None, title="申请说明")
+
+
+class Ask(Facts):
+    items: list[Line] = Field(title="需要补正的材料或内容", min_length=1, max_length=30)
+
+
+class Resubmit(Facts):
+    answer: Paragraph | None = Field(default=None, title="补正说明")
+    works: Line | None = Field(default=None, title="工程内容")
+    payee: Line | None = Field(default=None, title="收款单位（施工单位）")
+    finish_by: Day | None = Field(default=None, title="合同约定竣工日")
+
+
+class Reason(Facts):
+    reason: Paragraph = Field(title="理由")
+
+
+class Approve(Facts):
+    amount: Cents | None = Field(default=None, title="本次划拨金额（元）")
+
+
+class Paid(Facts):
+    paid_on: Day = Field(title="拨付日期")
+    receipt: Line | None = Field(default=None, title="银行回单号")
+
+
+class Cancel(Reason):
+    owed: Cents = Field(default=0, title="已完工程应付金额（元）")
+
+
+class Settled(Facts):
+    """What the works came to in the reviewed settlement: stated at acceptance, and again if a refusal corrected it."""
+
+    settlement: Cents | None = Field(default=None, title="结算金额（元）")
+
+
+class Rework(Reason):
+    finish_by: Day = Field(title="返工后竣工日")
+
+
+class Returned(Facts):
+    amount: Cents = Field(title="退回金额（元）")
+    returned_on: Day = Field(title="退回日期")
+
+
+class FundRequest(CaseType):
+    """维修资金使用: an estate asks to spend its maintenance fund (Civil Code 278, 281; 165号令 Arts. 22–25)."""
+
+    title = "维修资金使用"
+    prefix = "WX"
+
+    class Details(BaseModel):
+        model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+        works: Line = Field(title="工程内容")
+        budget: Cents = Field(gt=0, title="预算金额（元）")
+        scope: Line = Field(default="全体业主", title="列支范围")
+
+    # --- stages: domain of the national procedure (165号令) and Shenzhen's delegation to the districts ---
+
+    need = Stage(
+        "需求与查勘", desk=Desk.APPLICANT, initial=True, waits_on="applicant",
+        needs=(Need("现场照片"), Need("保修期证明"), Need("房屋权属信息", by="sharing")),
+    )
+    planning = Stage("方案与预算", desk=Desk.APPLICANT, waits_on="applicant", needs=(Need("使用方案"), Need("工程预算")))
+    cost_review = Stage("造价审核", desk=Desk.APPLICANT, waits_on="applicant", needs=(Need("预算审核报告"),))
+    plan_publicity = Stage(
+        "方案公示", desk=Desk.APPLICANT, periods=(Period("fund.plan_publicity", "publicity_ends"),), needs=(Need("公示照片"),)
+    )
+    decision = Stage(
+        "业主表决", desk=Desk.APPLICANT, also=(Desk.COMMITTEE,), waits_on="applicant",
+        periods=(Period("fund.assembly_notice", "window_opens"), Period("fund.voting_window", "window_ends")),
+        needs=(Need("业主名册"), Need("表决票")),
+    )
+    result_publicity = Stage(
+        "结果公示", desk=Desk.APPLICANT, periods=(Period("fund.result_publicity", "publicity_ends"),), needs=(Need("公示照片"),)
+    )
+    application = Stage(
+        "申请划拨", desk=Desk.APPLICANT, waits_on="applicant",
+        needs=(Need("施工合同"), Need("申请表"), Need("业主共同决定结果", by="sharing"), Need("业主名册", by="sharing")),
+    )
+    intake = Stage("受理", desk=Desk.STREET, deadline="fund.intake")
+    correction = Stage(
+        "补正", desk=Desk.APPLICANT, also=(Desk.STREET, Desk.DISTRICT), deadline="fund.correction", holds_asker=True
+    )
+    review = Stage("划拨审核", desk=Desk.DISTRICT, deadline="fund.review")
+    first_payment = Stage("首期款拨付", desk=Desk.CITY, deadline="fund.first_payment")
+    works = Stage("施工", desk=Desk.APPLICANT, deadline="fund.works", needs=(Need("施工记录"),))
+    acceptance = Stage("竣工验收", desk=Desk.COMMITTEE, waits_on="committee", needs=(Need("竣工验收文件"), Need("结算审核报告")))
+    settlement = Stage("申请尾款", desk=Desk.APPLICANT, waits_on="applicant", needs=(Need("结算审核报告"), Need("合法票据")))
+    final_review = Stage("尾款审核", desk=Desk.DISTRICT, deadline="fund.final_review")
+    final_payment = Stage("尾款拨付", desk=Desk.CITY, deadline="fund.final_payment")
+    publication = Stage("结果公布与归档", desk=Desk.APPLICANT, deadline="fund.publication", needs=(Need("使用及分摊公布材料"),))
+    refund = Stage("退款", desk=Desk.DISTRICT, deadline="fund.refund")
+    closed = Stage("办结", final=True)
+
+    # --- moves ---
+
+    plan = Event(need.to(planning, unless="excluded_item"), name="确认需求")
+    enter_decided = Event(
+        need.to(application, unless=("excluded_item", "decision_not_usable", "step_has_not_run"), on="attach_decision"),
+        name="录入已有决定",
+    )
+    review_cost = Event(planning.to(cost_review), name="送造价审核")
+    publish = Event(planning.to(plan_publicity, on="set_budget") | cost_review.to(plan_publicity, on="set_budget"), name="公示方案")
+    revise = Event(plan_publicity.to(planning), name="修改方案")
+    publicity_ends = Event(
+        plan_publicity.to(decision, on="record_publicity") | result_publicity.to(application, on="record_publicity"),
+        name="公示期满",
+    )
+    window_opens = Event(decision.to.itself(internal=True), name="通知期满，开始表决")
+    window_ends = Event(decision.to.itself(internal=True), name="表决期满")
+    passed = Event(
+        decision.to(result_publicity, unless=("window_has_not_ended", "tally_says_failed"), on="use_own_decision")
+        | acceptance.to(settlement, unless=("settlement_missing", "settlement_above_budget"), on="set_settlement"),
+        name="通过",
+    )
+    failed = Event(decision.to(closed, unless=("window_has_not_ended", "tally_says_passed")), name="未通过")
+    submit = Event(application.to(intake, unless="finish_day_is_past", on="set_contract"), name="提交申请")
+    accept = Event(intake.to(review), name="受理")
+    ask = Event(
+        intake.to(correction, unless="asked_before", on="remember_asker")
+        | review.to(correction, unless="asked_before", on="remember_asker")
+        | final_review.to(correction, unless="asked_before", on="remember_asker"),
+        name="要求补正",
+    )
+    resubmit = Event(
+        correction.to(intake, cond="asked_by_intake", on="set_contract")
+        | correction.to(review, cond="asked_by_review", on="set_contract")
+        | correction.to(final_review, cond="asked_by_final_review", on="set_contract"),
+        name="提交补正",
+    )
+    lapse = Event(
+        correction.to(settlement, cond="asked_by_final_review", unless=("not_the_asking_desk", "correction_not_overdue"))
+        | correction.to(closed, cond="asked_before_payment", unless=("not_the_asking_desk", "correction_not_overdue")),
+        name="逾期未补正，终止",
+    )
+    refuse = Event(intake.to(closed) | review.to(closed) | final_review.to(settlement), name="不予通过")
+    approve = Event(
+        review.to(first_payment, unless="first_amount_wrong", on="set_first_payment")
+        | final_review.to(final_payment, cond="something_remains", unless="final_amount_wrong", on="set_final_payment")
+        | final_review.to(publication, cond="nothing_remains", unless="final_amount_wrong"),
+        name="同意划拨",
+    )
+    paid = Event(
+        first_payment.to(works, unless="paid_in_future", on="book_payment")
+        | final_payment.to(publication, unless="paid_in_future", on="book_payment"),
+        name="已拨付",
+    )
+    bounced = Event(first_payment.to(review, on="unset_payment") | final_payment.to(final_review, on="unset_payment"), name="退票")
+    finished = Event(works.to(acceptance), name="完工")
+    cancel = Event(works.to(refund, unless="owed_above_paid", on="settle_cancelled"), name="取消工程")
+    rework = Event(acceptance.to(works, unless="finish_day_is_past", on="set_contract"), name="返工")
+    apply = Event(settlement.to(final_review, unless="settlement_above_budget", on="set_settlement"), name="申请尾款")
+    published = Event(publication.to(refund, cond="paid_too_much") | publication.to(closed, cond="paid_exactly"), name="已公布归档")
+    returned = Event(refund.to(closed, unless="returns_another_amount", on="book_refund"), name="已退回")
+    withdraw = Event(
+        need.to(closed) | planning.to(closed) | cost_review.to(closed) | plan_publicity.to(closed) | decision.to(closed)
+        | result_publicity.to(closed) | application.to(closed) | intake.to(closed) | review.to(closed)
+        | correction.to(closed, cond="asked_before_payment"),
+        name="撤回",
+    )
+
+    facts = {
+        "plan": Plan, "enter_decided": Decided, "review_cost": CostReview, "publish": Publish, "revise": Reason,
+        "passed": Settled, "apply": Settled, "submit": Submit, "ask": Ask, "resubmit": Resubmit, "lapse": Facts, "refuse": Reason,
+        "approve": Approve, "paid": Paid, "bounced": Reason, "cancel": Cancel, "rework": Rework, "returned": Returned,
+        "withdraw": Reason,
+    }  # fmt: skip
+
+    may = {
+        Desk.APPLICANT: {
+            "plan", "enter_decided", "review_cost", "publish", "revise", "passed", "failed", "submit", "resubmit",
+            "finished", "cancel", "apply", "published", "withdraw",
+        },
+        Desk.COMMITTEE: {"passed", "failed", "rework"},
+        Desk.STREET: {"accept", "ask", "refuse", "lapse"},
+        Desk.DISTRICT: {"approve", "ask", "refuse", "lapse", "returned"},
+        Desk.CITY: {"paid", "bounced"},
+    }  # fmt: skip
+
+    paper = {
+        "accept": "acceptance_notice",
+        "ask": "correction_notice",
+        "refuse": "refusal_notice",
+        "approve": {"first_payment": "transfer_notice", "final_payment": "transfer_notice", "publication": "settlement_notice"},
+        "paid": "payment_receipt",
+        "bounced": "bounced_notice",
+        "failed": "decision_failed_notice",
+        "withdraw": "withdrawal_notice",
+        "lapse": "lapse_notice",
+        "rework": "rework_notice",
+        "cancel": "cancel_notice",
+        "published": {"closed": "conclusion_notice"},
+        "returned": "refund_notice",
+    }
+
+    outcomes = {
+        "failed": "表决未通过", "refuse": "不予通过", "lapse": "逾期终止", "withdraw": "撤回", "published": "办结", "returned": "退款办结",
+    }  # fmt: skip
+
+    enterable_afterwards = {"open", "submit", "resubmit", "paid", "finished", "returned", "withdraw"}
+
+    # --- obstacles: the sentence a refused person reads ---
+
+    def excluded_item(self, move: Move) -> str | None:
+        facts = move.facts
+        if facts is None:
+            return None
+        if facts.excluded:
+            return Wrong("excluded", f"不得从维修资金列支：{EXCLUSIONS[facts.excluded[0]]}（住宅专项维修资金管理办法第二十五条）。")
+        if not facts.warranty_expired:
+            return Wrong(
+                "warranty_expired",
+                "保修期未满的，由建设单位承担保修责任，不得使用维修资金（住宅专项维修资金管理办法第十八条、第二十五条）。",
+            )
+        return None
+
+    def decision_not_usable(self, move: Move) -> str | None:
+        if move.facts is None:
+            return None
+        decision = move.session.get(Decision, move.facts.decision)
+        if decision is None or decision.estate_id != move.case.estate_id:
+            return Wrong("decision", f"本小区没有编号为 {move.facts.decision} 的业主共同决定，请先导入名册和表决票。")
+        if not decision.ordinary_passed:
+            return Wrong("decision", f"编号 {decision.id} 的业主共同决定未通过（民法典第二百七十八条），不能据此申请。")
+        return None
+
+    def step_has_not_run(self, move: Move) -> str | None:
+        """Each period whole, in its order, and over: notice 15 days (物业管理条例 Art. 14), publicity as the rules of the law day say."""
+        facts = move.facts
+        if facts is None:
+            return None
+        book = rulebook(move.session)
+        steps = {
+            "plan_publicity": ("方案公示", "fund.plan_publicity"),
+            "notice": ("会议通知", "fund.assembly_notice"),
+            "window": ("表决", None),
+            "result_publicity": ("结果公示", "fund.result_publicity"),
+        }
+        ended: date | None = None
+        for step, (title, rule_id) in steps.items():
+            first, last = getattr(facts, f"{step}_from"), getattr(facts, f"{step}_to")
+            if last < first:
+                return Wrong(f"{step}_to", f"{title}的末日（{last}）早于首日（{first}），请核对。")
+            if ended and first <= ended:
+                return Wrong(f"{step}_from", f"{title}应在上一步于 {ended} 结束之后开始，填写的首日是 {first}。")
+            if rule_id:
+                rule = book.in_force(rule_id, move.case.law_day, move.case.path)
+                days = (last - first).days + 1
+                if days < rule.limit.value:
+                    needed = f"{title}须满{rule.limit.value}日（{rule.source}{rule.article}）"
+                    return Wrong(f"{step}_to", f"{needed}，填写的只有{days}日，尚未届满。")
+            if last >= move.today:
+                again = last + timedelta(days=1)
+                return Wrong(f"{step}_to", f"{title}到 {last} 24时才届满，{again} 起才能录入。")
+            ended = last
+        return None
+
+    def window_has_not_ended(self, move: Move) -> str | None:
+        period = move.running("period")
+        if period:
+            what = "会议通知期" if period.fires == "window_opens" else "表决期"
+            return f"{what}至 {period.due_day} 24时届满，表决期满之前不能认定结果。"
+        return None
+
+    def tally_says_failed(self, move: Move) -> str | None:
+        decision = decision_for(move.session, move.case)
+        if decision is None or decision.tally is None:
+            return "尚未导入表决票，不能认定通过。"
+        return None if decision.ordinary_passed else f"计票结果为未通过：{decision.why_not()}"
+
+    def tally_says_passed(self, move: Move) -> str | None:
+        decision = decision_for(move.session, move.case)
+        return "计票结果为通过，不能认定未通过。" if decision and decision.ordinary_passed else None
+
+    def finish_day_is_past(self, move: Move) -> str | None:
+        day = move.facts and move.facts.finish_by
+        return Wrong("finish_by", f"竣工日 {day} 不能早于今天。") if day and day < move.today else None
+
+    def asked_before(self, move: Move) -> str | None:
+        return "补正只能一次性告知，本件已经要求过补正。" if move.case.details.get("asked_by") else None
+
+    def not_the_asking_desk(self, move: Move) -> str | None:
+        from ..access import desks_of
+
+        asker = type(self).stage(move.case.details["asked_by"])
+        if asker.desk in desks_of(move.by, move.case):
+            return None
+        return f"补正由{asker.desk and asker.desk.title}要求，只能由其终止。"
+
+    def correction_not_overdue(self, move: Move) -> str | None:
+        clock = move.running("deadline")
+        return f"补正期限至 {clock.due_day} 24时届满，届满前不能终止。" if clock and move.at < clock.due_at else None
+
+    def first_amount_wrong(self, move: Move) -> str | None:
+        amount = move.facts and move.facts.amount
+        budget = move.case.details["budget"]
+        if move.facts is None:
+            return None
+        if not amount:
+            return Wrong("amount", "请填写首期款金额。")
+        return Wrong("amount", f"首期款 {yuan(amount)} 元超过预算 {yuan(budget)} 元。") if amount > budget else None
+
+    def settlement_missing(self, move: Move) -> str | None:
+        missing = move.facts is not None and move.facts.settlement is None
+        return Wrong("settlement", "请填写结算金额。") if missing else None
+
+    def settlement_above_budget(self, move: Move) -> str | None:
+        settlement, budget = move.facts and move.facts.settlement, move.case.details["budget"]
+        if settlement and settlement > budget:
+            over = f"结算金额 {yuan(settlement)} 元超过业主决定的预算 {yuan(budget)} 元"
+            return Wrong("settlement", f"{over}，超出部分须另行决定。")
+        return None
+
+    def final_amount_wrong(self, move: Move) -> str | None:
+        amount = move.facts and move.facts.amount
+        remains = max(move.case.details["settlement"] - move.case.details["paid"], 0)
+        if amount is not None and amount != remains:
+            due = f"尾款应为 {yuan(remains)} 元（结算金额减去已拨付金额）"
+            return Wrong("amount", f"{due}，填写的是 {yuan(amount)} 元。")
+        return None
+
+    def paid_in_future(self, move: Move) -> str | None:
+        day = move.facts and move.facts.paid_on
+        return Wrong("paid_on", f"拨付日期 {day} 不能晚于今天。") if day and day > move.today else None
+
+    def owed_above_paid(self, move: Move) -> str | None:
+        owed, paid = move.facts and move.facts.owed, move.case.details["paid"]
+        above = owed and owed > paid
+        return Wrong("owed", f"应付金额 {yuan(owed)} 元超过已拨付的 {yuan(paid)} 元。") if above else None
+
+    def returns_another_amount(self, move: Move) -> str | None:
+        due = move.case.details["paid"] - move.case.details["settlement"]
+        amount = move.facts and move.facts.amount
+        if amount is not None and amount != due:
+            return Wrong("amount", f"应退回 {yuan(due)} 元，填写的是 {yuan(amount)} 元。")
+        return None
+
+    # --- which branch ---
+
+    def asked_by_intake(self, move: Move) -> bool:
+        return move.case.details.get("asked_by") == "intake"
+
+    def asked_by_review(self, move: Move) -> bool:
+        return move.case.details.get("asked_by") == "review"
+
+    def asked_by_final_review(self, move: Move) -> bool:
+        return move.case.details.get("asked_by") == "final_review"
+
+    def asked_before_payment(self, move: Move) -> bool:
+        return not self.asked_by_final_review(move)
+
+    def something_remains(self, move: Move) -> bool:
+        return bool(move.case.details["settlement"] > move.case.details["paid"])
+
+    def nothing_remains(self, move: Move) -> bool:
+        return not self.something_remains(move)
+
+    def paid_too_much(self, move: Move) -> bool:
+        return bool(move.case.details["settlement"] < move.case.details["paid"])
+
+    def paid_exactly(self, move: Move) -> bool:
+        return not self.paid_too_much(move)
+
+    # --- what is remembered ---
+
+    def attach_decision(self, move: Move) -> None:
+        move.details["decision"] = move.facts.decision
+
+    def use_own_decision(self, move: Move) -> None:
+        decision = decision_for(move.session, move.case)
+        move.details["decision"] = decision and decision.id
+
+    def set_budget(self, move: Move) -> None:
+        if move.facts.budget:
+            move.details["budget"] = move.facts.budget
+        move.details["places"] = move.facts.places
+
+    def record_publicity(self, move: Move) -> None:
+        clock = move.running("period")
+        assert clock is not None
+        move.rows.append(Publicity.of(clock, move.case.stage, move.case.details.get("places", [])))
+
+    def set_contract(self, move: Move) -> None:
+        stated = move.facts.model_dump(mode="json", include={"works", "payee", "finish_by"}, exclude_none=True)
+        move.details.update(stated)
+
+    def remember_asker(self, move: Move) -> None:
+        move.details["asked_by"] = move.case.stage
+
+    def set_first_payment(self, move: Move) -> None:
+        move.details["to_pay"] = move.facts.amount
+
+    def set_final_payment(self, move: Move) -> None:
+        move.details["to_pay"] = move.case.details["settlement"] - move.case.details["paid"]
+
+    def unset_payment(self, move: Move) -> None:
+        move.details.pop("to_pay")
+
+    def book_payment(self, move: Move) -> None:
+        move.details["paid"] = move.details.get("paid", 0) + move.details.pop("to_pay")
+
+    def set_settlement(self, move: Move) -> None:
+        if move.facts.settlement is not None:
+            move.details["settlement"] = move.facts.settlement
+
+    def settle_cancelled(self, move: Move) -> None:
+        move.details["settlement"] = move.facts.owed
+
+    def book_refund(self, move: Move) -> None:
+        move.details["refunded"] = move.facts.amount
+
+
+def yuan(fen: int) -> str:
+    """`123456` fen → `1,234.56`."""
+    return f"{fen // 100:,}.{fen % 100:02d}"

@@ -1,0 +1,313 @@
+"""Clocks: stored instants by which a desk must have acted, or until which a time must have run.
+
+`due_at` is computed once, from a pinned rule version and a pinned calendar edition, and is the first instant that is
+late. "Overdue", "yellow" and "red" are words derived from instants when read, never stored. Every change of a clock
+leaves a `ClockLine`; every change of `due_at` raises its generation. A clock knows only its next step (`next_at`), so
+that stopping it leaves nothing behind that could fire.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Index, select, text
+from sqlmodel import Field, Session, SQLModel
+
+from .calendars import calendar
+from .db import insert_rows, instant, jsonb, primary_key, write
+from .errors import Conflict
+from .ladder import first_step, ladder
+from .rules import Rule
+from .worktime import OFFICE_ZONE, DayLine, Due, Limit, Pause, WorkCalendar, due, explain, period_end
+
+if TYPE_CHECKING:
+    from .case import Case
+
+WHOLE_CASE = "case"
+
+
+class Clock(SQLModel, table=True):
+    """One deadline or period of a case.
+
+    `limits` is the stage it limits, or `case`. `limit` is the rule's value (`5wd`), or the day itself where the day
+    stands in the case. `rule_pk` points at the immutable rule version; `ladder` names the ladder by version.
+    """
+
+    id: int | None = primary_key()
+    case_id: int = Field(foreign_key="case.id")
+    kind: str
+    """`deadline` or `period`."""
+    limits: str
+    fires: str | None = None
+    """The event a period fires when it has run."""
+    rule_pk: int = Field(foreign_key="rule.pk", index=True)
+    rule_id: str
+    rule_version: int
+    limit: str
+    edition: str
+    started_at: datetime = instant()
+    due_day: date
+    due_at: datetime = instant()
+    warn_at: datetime | None = instant(nullable=True)
+    provisional: bool = False
+    paused_at: datetime | None = instant(nullable=True)
+    stopped_at: datetime | None = instant(nullable=True)
+    outcome: str | None = None
+    """Frozen when it stops: `on_time`, `late`, `ran`, or `dropped` (left before it mattered)."""
+    generation: int = 1
+    ladder: str | None = None
+    next_step: str | None = None
+    next_at: datetime | None = instant(nullable=True)
+    last_fired_at: datetime | None = instant(nullable=True)
+    parked_at: datetime | None = instant(nullable=True)
+    parked_why: str | None = None
+
+    __table_args__ = (
+        Index("ix_clock_running", "case_id", postgresql_where=text("stopped_at is null")),
+        Index("ix_clock_case_id", "case_id"),
+        # all that the watch reads
+        Index("ix_clock_next", "next_at", postgresql_where=text("next_at is not null and parked_at is null")),
+        Index("ix_clock_stopped", "stopped_at", "outcome", "case_id", postgresql_where=text("kind = 'deadline'")),
+        Index("ix_clock_parked", "id", postgresql_where=text("parked_at is not null")),
+    )
+
+    @property
+    def is_running(self) -> bool:
+        return self.stopped_at is None and self.paused_at is None
+
+    @property
+    def is_by_fact(self) -> bool:
+        """The day stands in the case (a contract's date), so there is nothing to count."""
+        return self.limit[4:5] == "-"
+
+    @property
+    def limit_title(self) -> str:
+        return f"至 {self.limit}" if self.is_by_fact else Limit.parse(self.limit).chinese
+
+    def is_late(self, at: datetime) -> bool:
+        return self.due_at <= at
+
+
+class ClockPause(SQLModel, table=True):
+    """中止: the clock stands still from `paused_at` to `resumed_at`."""
+
+    __tablename__ = "clock_pause"
+    id: int | None = primary_key()
+    clock_id: int = Field(foreign_key="clock.id", index=True)
+    reason: str
+    evidence: str | None = None
+    paused_at: datetime = instant()
+    resumed_at: datetime | None = instant(nullable=True)
+    cap_at: datetime | None = instant(nullable=True)
+
+
+class ClockLine(SQLModel, table=True):
+    """What happened to a clock: append-only, with the due instant before and after."""
+
+    __tablename__ = "clock_line"
+    id: int | None = primary_key()
+    clock_id: int = Field(foreign_key="clock.id", index=True)
+    event_id: int = Field(foreign_key="case_event.id")
+    what: str
+    """`started`, `paused`, `resumed`, `stopped`."""
+    at: datetime = instant()
+    old_due: datetime | None = instant(nullable=True)
+    new_due: datetime | None = instant(nullable=True)
+    generation: int
+
+
+class Escalation(SQLModel, table=True):
+    """A step of a ladder that has fired; once per clock, generation and step."""
+
+    id: int | None = primary_key()
+    clock_id: int = Field(foreign_key="clock.id")
+    generation: int
+    step: str
+    at: datetime = instant()
+    """The instant at which it should have fired."""
+    fired_at: datetime = instant()
+    outcome: str = "fired"
+    """`fired`, `folded` (a missed reminder, told by the step after it) or `carried` (fired before the due day moved)."""
+    told: Any = jsonb()
+
+    __table_args__ = (Index("uq_escalation_clock_id_generation_step", "clock_id", "generation", "step", unique=True),)
+
+
+def running_clocks(session: Session, case_id: int) -> list[Clock]:
+    """The case's clocks that have not stopped, paused ones included. Call with the case locked: the case before its clocks."""
+    statement = select(Clock).where(Clock.case_id == case_id, Clock.stopped_at.is_(None)).order_by(Clock.id)  # type: ignore[union-attr,arg-type]
+    return list(session.scalars(statement.execution_options(populate_existing=True)))
+
+
+def earliest(clocks: Sequence[Clock]) -> tuple[datetime | None, datetime | None]:
+    """`(next_due_at, warn_at)` of a case: of its running deadline that is due first."""
+    running = [clock for clock in clocks if clock.kind == "deadline" and clock.is_running]
+    if not running:
+        return None, None
+    first = min(running, key=lambda clock: clock.due_at)
+    return first.due_at, first.warn_at
+
+
+@dataclass
+class Clocks:
+    """The clocks of one locked case, changed together within one event; lines are written once the event has its id."""
+
+    session: Session
+    case: "Case"
+    at: datetime
+    all: list[Clock]
+    lines: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, case: "Case", session: Session, at: datetime) -> "Clocks":
+        return cls(session, case, at, running_clocks(session, case.id) if case.last_seq else [], [])  # type: ignore[arg-type]
+
+    def start(self, rule: Rule, *, kind: str, limits: str, fires: str | None = None, start: datetime) -> Clock:
+        """Start a clock by `rule` from `start`; the day is counted on the newest approved calendar."""
+        book = calendar(self.session)
+        counted = self._count(rule, kind, start, book)
+        ladder_name = rule.ladder if kind == "deadline" else None
+        step = first_step(ladder_name, counted, start, rule, book)
+        clock = Clock(
+            case_id=self.case.id,  # type: ignore[arg-type]
+            kind=kind,
+            limits=limits,
+            fires=fires,
+            rule_pk=rule.pk,  # type: ignore[arg-type]
+            rule_id=rule.id,
+            rule_version=rule.version,
+            limit=self.case.details[rule.fact] if rule.fact else rule.value,
+            edition=counted.edition,
+            started_at=start,
+            due_day=counted.due_day,
+            due_at=counted.due_at,
+            provisional=counted.provisional,
+            ladder=ladder_name,
+            warn_at=step.at if step and step.at < counted.due_at else None,
+            next_step=step.name if step else fires,
+            next_at=step.at if step else (counted.due_at if fires else None),
+        )
+        clock.id = insert_rows(self.session, Clock, [clock.model_dump(exclude={"id"})])[0]
+        self.all.append(clock)
+        self._line(clock, "started", None, clock.due_at)
+        return clock
+
+    def _count(self, rule: Rule, kind: str, start: datetime, book: WorkCalendar) -> Due:
+        if rule.fact:
+            stated = self.case.details.get(rule.fact)
+            if not stated:
+                raise Conflict(f"缺少“{rule.title}”，不能开始计时。", rule=rule.id)
+            return due_on(date.fromisoformat(stated), book)
+        return period_end(start, rule.limit, book) if kind == "period" else due(start, rule.limit, book)
+
+    def stop(self, clock: Clock, outcome: str | None = None) -> None:
+        """Stop a clock and freeze its outcome; nothing of it can fire any more."""
+        if outcome is None:
+            outcome = "late" if clock.is_late(clock.paused_at or self.at) else "on_time"
+        self._change(clock, stopped_at=self.at, outcome=outcome, next_step=None, next_at=None)
+        self._line(clock, "stopped", clock.due_at, clock.due_at)
+
+    def pause(self, clock: Clock, reason: str) -> None:
+        """Let a clock stand still: it has no card, no next step and no part in the case's due instant meanwhile."""
+        insert_rows(
+            self.session,
+            ClockPause,
+            [{"clock_id": clock.id, "reason": reason, "evidence": None, "paused_at": self.at, "resumed_at": None, "cap_at": None}],
+        )
+        self._change(clock, paused_at=self.at, next_step=None, next_at=None)
+        self._line(clock, "paused", clock.due_at, None)
+
+    def resume(self, clock: Clock) -> None:
+        """Let it run again: days are counted from the start, skipping those in (pause day, resume day]."""
+        self.session.execute(
+            ClockPause.__table__.update()  # type: ignore[attr-defined]
+            .where(ClockPause.clock_id == clock.id, ClockPause.resumed_at.is_(None))  # type: ignore[union-attr,arg-type]
+            .values(resumed_at=self.at)
+        )
+        book = calendar(self.session)
+        old = clock.due_at
+        counted = counted_with(clock, pauses_of(self.session, clock.id), book)  # type: ignore[arg-type]
+        moved = counted.due_at != old
+        self._change(
+            clock,
+            paused_at=None,
+            due_day=counted.due_day,
+            due_at=counted.due_at,
+            provisional=counted.provisional,
+            edition=counted.edition,
+            generation=clock.generation + moved,
+        )
+        self._replan(clock, counted, book)
+        self._line(clock, "resumed", old, counted.due_at)
+
+    def _replan(self, clock: Clock, counted: Due, book: WorkCalendar) -> None:
+        """After the due day moved: steps already fired and still in the past stay fired, the others are pending again."""
+        fired = {
+            row.step: row
+            for row in self.session.scalars(
+                select(Escalation).where(Escalation.clock_id == clock.id).order_by(Escalation.generation)  # type: ignore[arg-type]
+            )
+        }
+        carried = []
+        next_step = None
+        for step in ladder(clock.ladder):
+            at = step.instant(counted, book)
+            if step.name in fired and at <= self.at:
+                if fired[step.name].generation < clock.generation:
+                    carried.append((step, at))
+            elif next_step is None and step.is_for(clock, counted, book):
+                next_step = (step, at)
+        insert_rows(
+            self.session,
+            Escalation,
+            [
+                {"clock_id": clock.id, "generation": clock.generation, "step": step.name, "at": at,
+                 "fired_at": fired[step.name].fired_at, "outcome": "carried", "told": {}}
+                for step, at in carried
+            ],
+        )  # fmt: skip
+        warn = next((s.instant(counted, book) for s in ladder(clock.ladder) if s.is_reminder and s.is_for(clock, counted, book)), None)
+        self._change(
+            clock, warn_at=warn, next_step=next_step and next_step[0].name, next_at=next_step and next_step[1]
+        )
+
+    def _change(self, clock: Clock, **values: Any) -> None:
+        write(self.session, clock, **values)
+
+    def _line(self, clock: Clock, what: str, old: datetime | None, new: datetime | None) -> None:
+        self.lines.append(
+            {"clock_id": clock.id, "what": what, "at": self.at, "old_due": old, "new_due": new, "generation": clock.generation}
+        )
+
+    def sign(self, event_id: int) -> None:
+        """Write the lines, now that the event that moved the clocks has its id."""
+        insert_rows(self.session, ClockLine, [line | {"event_id": event_id} for line in self.lines])
+
+
+def due_on(day: date, book: WorkCalendar) -> Due:
+    """A day that was agreed upon: it ends at 24:00 and does not roll."""
+    midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), OFFICE_ZONE)
+    return Due(due_day=day, due_at=midnight, provisional=False, edition=book.edition)
+
+
+def pauses_of(session: Session, clock_id: int) -> list[Pause]:
+    rows = session.scalars(select(ClockPause).where(ClockPause.clock_id == clock_id).order_by(ClockPause.paused_at))  # type: ignore[arg-type]
+    return [Pause(row.paused_at, row.resumed_at) for row in rows]
+
+
+def counted_with(clock: Clock, pauses: list[Pause], book: WorkCalendar) -> Due:
+    if clock.is_by_fact:
+        return due_on(clock.due_day, book)
+    limit = Limit.parse(clock.limit)
+    return period_end(clock.started_at, limit, book) if clock.kind == "period" else due(clock.started_at, limit, book, pauses=pauses)
+
+
+def explanation(session: Session, clock: Clock, at: datetime) -> list[DayLine]:
+    """Each day from the start to the due day, whether it counts and why. A clock that stands still is explained up to `at`."""
+    if clock.is_by_fact:
+        return [DayLine(clock.due_day, True, "合同约定日，当日24时届满，不顺延")]
+    pauses = [Pause(p.paused_at, p.resumed_at or max(at, p.paused_at)) for p in pauses_of(session, clock.id)]  # type: ignore[arg-type]
+    return explain(
+        clock.started_at, Limit.parse(clock.limit), calendar(session, clock.edition), pauses=pauses, period=clock.kind == "period"
+    )

@@ -1,0 +1,83 @@
+"""The database: PostgreSQL through SQLAlchemy's sync sessions, one transaction per request or batch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, DateTime, Engine, Identity, create_engine, insert
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlmodel import Field, Session, SQLModel
+
+from .settings import settings
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def primary_key() -> Any:
+    return Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
+
+
+def instant(nullable: bool = False, index: bool = False) -> Any:
+    """A `timestamptz` column; SQLModel's own datetime would be without zone."""
+    default: Any = None if nullable else ...
+    return Field(default=default, sa_type=DateTime(timezone=True), nullable=nullable, index=index)  # type: ignore[call-overload]
+
+
+def jsonb(nullable: bool = False) -> Any:
+    if nullable:
+        return Field(default=None, sa_type=JSONB, nullable=True)
+    return Field(default_factory=dict, sa_type=JSONB, nullable=False)
+
+
+def url_for(plain: str) -> str:
+    """`postgresql://…` as operators write it, with the driver SQLAlchemy needs."""
+    for prefix in ("postgresql://", "postgres://"):
+        if plain.startswith(prefix):
+            return "postgresql+psycopg://" + plain.removeprefix(prefix)
+    return plain
+
+
+@lru_cache
+def engine(url: str | None = None) -> Engine:
+    """One pool per process and database. Errors: `RuntimeError` where no database is configured."""
+    url = url or settings().database_url
+    if not url:
+        raise RuntimeError("BANJIE_DATABASE_URL is not set; `banjie up` sets it for what it starts")
+    return create_engine(
+        url_for(url), pool_size=10, max_overflow=20, pool_pre_ping=True, connect_args={"options": "-c timezone=UTC"}
+    )
+
+
+@contextmanager
+def transaction(url: str | None = None) -> Iterator[Session]:
+    """A session that commits when the block ends well and rolls back otherwise. Objects stay readable afterwards."""
+    with Session(engine(url), expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def write(session: Session, row: SQLModel, **values: Any) -> None:
+    """UPDATE one row by its key in one statement, and let the object show it.
+
+    The unit of work would do the same, at several times the cost; the verb that changes a case is measured in these.
+    """
+    table = type(row).__table__  # type: ignore[attr-defined]
+    keys = [column == getattr(row, column.key) for column in table.primary_key]
+    session.execute(table.update().where(*keys).values(**values))
+    for name, value in values.items():
+        set_committed_value(row, name, value)
+
+
+def insert_rows(session: Session, model: type[SQLModel], rows: list[dict[str, Any]]) -> list[int]:
+    """INSERT `rows` in one statement; returns their ids in the same order."""
+    if not rows:
+        return []
+    table = model.__table__  # type: ignore[attr-defined]
+    return list(session.scalars(insert(table).returning(table.c.id, sort_by_parameter_order=True), rows))

@@ -1,0 +1,127 @@
+"""How a missed deadline climbs: when each step of a ladder is due, and what comes after it. Pure.
+
+Steps are counted from the due day; letters go out when the office opens. A step that was missed is told by the one after
+it (folded) unless that one is a letter, and letters keep a working day's distance: nobody gets three in a second.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from .rules import Step, shipped_ladders
+from .worktime import OFFICE_ZONE, Due, Limit, WorkCalendar, at_office_open
+
+if TYPE_CHECKING:
+    from .rules import Rule
+
+PROMPT = timedelta(hours=1)
+"""A red card fired within this of its instant counts as fired on the due day."""
+
+
+class Limited(Protocol):
+    started_at: datetime
+    limit: str
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A step as the code climbs it."""
+
+    step: Step
+
+    @property
+    def name(self) -> str:
+        return self.step.name
+
+    @property
+    def title(self) -> str:
+        return self.step.title
+
+    @property
+    def is_at_due(self) -> bool:
+        return self.step.when == "due"
+
+    @property
+    def is_reminder(self) -> bool:
+        return self.step.when.startswith("-")
+
+    @property
+    def is_letter(self) -> bool:
+        """After the due day: goes out at 08:30 and keeps its distance."""
+        return self.step.when.startswith("+")
+
+    def instant(self, due: Due, calendar: WorkCalendar) -> datetime:
+        if self.is_at_due:
+            return due.due_at
+        days, clock = self.step.when.split()
+        day = calendar.add_working(due.due_day, int(days.removesuffix("wd")))
+        return datetime.combine(day, time.fromisoformat(clock), OFFICE_ZONE)
+
+    def is_for(self, clock: Limited, due: Due, calendar: WorkCalendar) -> bool:
+        """Whether a clock of that limit and start gets this step at all."""
+        if not self.is_reminder:
+            return True
+        long_enough = self.step.min_limit is None or clock.limit[4:5] == "-" or _reaches(clock.limit, self.step.min_limit)
+        return long_enough and self.instant(due, calendar) > clock.started_at
+
+
+def _reaches(limit: str, minimum: str) -> bool:
+    given, least = Limit.parse(limit), Limit.parse(minimum)
+    return given.unit == "mo" or (given.unit in ("wd", "d") and given.value >= least.value)
+
+
+def ladder(name: str | None) -> tuple[Rung, ...]:
+    """The rungs of a ladder, less those that open a type of case which is not installed."""
+    if name is None:
+        return ()
+    from .casetypes import casetypes
+
+    return tuple(Rung(step) for step in shipped_ladders()[name] if step.opens is None or step.opens in casetypes())
+
+
+@dataclass(frozen=True)
+class Planned:
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class _Start:
+    started_at: datetime
+    limit: str
+
+
+def first_step(name: str | None, due: Due, start: datetime, rule: "Rule", calendar: WorkCalendar) -> Planned | None:
+    limit = due.due_day.isoformat() if rule.fact else rule.value
+    for rung in ladder(name):
+        if rung.is_for(_Start(start, limit), due, calendar):
+            return Planned(rung.name, rung.instant(due, calendar))
+    return None
+
+
+def firing(name: str, step: str, due: Due, calendar: WorkCalendar, at: datetime) -> tuple[list[Rung], Rung, Planned | None]:
+    """What happens when `step` is found due at `at`: the missed steps folded away, the one that fires, and the next.
+
+    A missed step folds into the next while that one is due too and is no letter.
+    """
+    rungs = ladder(name)
+    index = next(i for i, rung in enumerate(rungs) if rung.name == step)
+    folded = []
+    while index + 1 < len(rungs) and not rungs[index + 1].is_letter and rungs[index + 1].instant(due, calendar) <= at:
+        folded.append(rungs[index])
+        index += 1
+    fires = rungs[index]
+    if index + 1 == len(rungs):
+        return folded, fires, None
+    after = rungs[index + 1]
+    nominal = after.instant(due, calendar)
+    if after.is_letter:
+        spaced = at_office_open(calendar.next_working(_day_of(fires, due, calendar, at)))
+        nominal = max(nominal, spaced)
+    return folded, fires, Planned(after.name, nominal)
+
+
+def _day_of(rung: Rung, due: Due, calendar: WorkCalendar, at: datetime) -> date:
+    if rung.is_at_due and at - rung.instant(due, calendar) <= PROMPT:
+        return due.due_day
+    return at.astimezone(OFFICE_ZONE).date()

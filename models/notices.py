@@ -1,0 +1,44 @@
+"""Who is told what. Rows are made by the hand-off, once per event, recipient and channel; senders then work them."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, text
+from sqlmodel import Field, SQLModel
+
+from .db import instant, primary_key
+
+
+class Notice(SQLModel, table=True):
+    id: int | None = primary_key()
+    case_id: int = Field(foreign_key="case.id", index=True)
+    event_id: int = Field(foreign_key="case_event.id")
+    person_id: int = Field(foreign_key="person.id")
+    channel: str = "in_app"
+    text: str
+    """A sentence in Chinese; holds no identity numbers, phones or accounts."""
+    urgent: bool = False
+    made_at: datetime = instant()
+    read_at: datetime | None = instant(nullable=True)
+
+    __table_args__ = (
+        Index("uq_notice_event_id_person_id_channel", "event_id", "person_id", "channel", unique=True),
+        Index("ix_notice_unread", "person_id", "id", postgresql_where=text("read_at is null")),
+    )
+
+
+class Orphan(SQLModel, table=True):
+    """An escalation that nobody could take: shown on the dashboard until somebody is posted."""
+
+    id: int | None = primary_key()
+    case_id: int = Field(foreign_key="case.id", index=True)
+    event_id: int = Field(foreign_key="case_event.id")
+    step: str
+    wanted: str
+    """Which target found nobody."""
+    at: datetime = instant()
+    taken_by_id: int | None = Field(default=None, foreign_key="person.id")
+
+    __table_args__ = (
+        Index("uq_orphan_event_id_wanted", "event_id", "wanted", unique=True),
+        Index("ix_orphan_open", "id", postgresql_where=text("taken_by_id is null")),
+    )

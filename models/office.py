@@ -1,0 +1,56 @@
+"""The office's clock: one row from which web and flows read "now", so that a demonstration can run fast.
+
+Nothing inside the domain asks for the time: doors and flows read it here once and hand it in as `at`.
+Sign-in expiry and the like stay on real time.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+from sqlmodel import Field, Session, SQLModel
+
+from .db import instant
+
+
+class OfficeClock(SQLModel, table=True):
+    """`office = anchor_office + rate × (real − anchor_real)`. Exactly one row, id 1; a new office runs at rate 1."""
+
+    __tablename__ = "office_clock"
+    id: int = Field(default=1, primary_key=True)
+    anchor_real: datetime = instant()
+    anchor_office: datetime = instant()
+    rate: int = 1
+
+    def read(self, real: datetime) -> datetime:
+        return self.anchor_office + (real - self.anchor_real) * self.rate
+
+    def real(self, office: datetime) -> datetime:
+        """The real instant at which this clock will show `office`."""
+        return self.anchor_real + (office - self.anchor_office) / self.rate
+
+
+def office_clock(session: Session) -> OfficeClock:
+    clock = session.get(OfficeClock, 1)
+    if clock is None:
+        real = session.scalar(select(func.clock_timestamp()))
+        assert real is not None
+        return OfficeClock(anchor_real=real, anchor_office=real, rate=1)
+    return clock
+
+
+def office_now(session: Session) -> datetime:
+    """The office's "now", from the database server's own time, so that web and workers on several machines agree."""
+    real: datetime = session.scalar(select(func.clock_timestamp()))  # type: ignore[assignment]
+    return office_clock(session).read(real.astimezone(UTC))
+
+
+def set_office_clock(session: Session, at: datetime, rate: int = 1) -> OfficeClock:
+    """Let the office be at `at` now, running `rate` times as fast as the world. For trials and demonstrations."""
+    real: datetime = session.scalar(select(func.clock_timestamp()))  # type: ignore[assignment]
+    clock = session.get(OfficeClock, 1) or OfficeClock(anchor_real=real, anchor_office=at)
+    clock.anchor_real, clock.anchor_office, clock.rate = real, at, rate
+    session.add(clock)
+    session.flush()
+    return clock
+
+

@@ -1,0 +1,142 @@
+"""Who acts: bodies, persons, and the posts that persons hold in them for a time."""
+
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy import Index, String
+from sqlmodel import Field, Relationship, SQLModel
+
+from .db import primary_key
+
+
+class Desk(StrEnum):
+    """Where a case can lie. `SYSTEM` is no desk: it is what time brings about."""
+
+    APPLICANT = "applicant"
+    COMMITTEE = "committee"
+    STREET = "street"
+    DISTRICT = "district"
+    CITY = "city"
+    SYSTEM = "system"
+
+    @property
+    def title(self) -> str:
+        return DESK_TITLES[self]
+
+    @property
+    def is_office(self) -> bool:
+        return self in (Desk.STREET, Desk.DISTRICT, Desk.CITY)
+
+
+DESK_TITLES = {
+    Desk.APPLICANT: "申请人",
+    Desk.COMMITTEE: "业主委员会",
+    Desk.STREET: "街道办事处",
+    Desk.DISTRICT: "区住房和建设部门",
+    Desk.CITY: "市维修资金管理机构",
+    Desk.SYSTEM: "系统",
+}
+
+
+class Role(StrEnum):
+    AGENT = "agent"
+    COMMITTEE = "committee"
+    OWNER = "owner"
+    CLERK = "clerk"
+    HEAD = "head"
+    REVIEWER = "reviewer"
+    DISTRICT_HEAD = "district_head"
+    PAYER = "payer"
+    SUPERVISOR = "supervisor"
+    DUTY = "duty"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+    @property
+    def title(self) -> str:
+        return ROLE_TITLES[self]
+
+
+ROLE_TITLES = {
+    Role.AGENT: "物业服务企业经办人",
+    Role.COMMITTEE: "业委会委员",
+    Role.OWNER: "业主",
+    Role.CLERK: "街道经办人",
+    Role.HEAD: "街道负责人",
+    Role.REVIEWER: "区审核人",
+    Role.DISTRICT_HEAD: "区负责人",
+    Role.PAYER: "资金中心经办人",
+    Role.SUPERVISOR: "监管人员",
+    Role.DUTY: "值班岗",
+    Role.AUDITOR: "审计人员",
+    Role.ADMIN: "系统管理员",
+}
+
+
+class Body(SQLModel, table=True):
+    """A company, committee or department. `code` is its 机关代字, used in the numbers of the papers it issues."""
+
+    id: int | None = primary_key()
+    kind: str
+    """`company`, `committee`, `residents_committee`, `street_office`, `district_housing`, `fund_centre`."""
+    name: str = Field(unique=True)
+    code: str | None = None
+    area_id: int | None = Field(default=None, foreign_key="area.id", index=True)
+
+
+class Post(SQLModel, table=True):
+    """A role held by a person at a body, over an area, from a day to a day (both included)."""
+
+    id: int | None = primary_key()
+    person_id: int = Field(foreign_key="person.id", index=True)
+    role: Role = Field(sa_type=String)  # type: ignore[call-overload]
+    body_id: int | None = Field(default=None, foreign_key="body.id", index=True)
+    area_path: str
+    estate_id: int | None = Field(default=None, foreign_key="estate.id", index=True)
+    """For owners: the estate in which they own."""
+    from_day: date
+    to_day: date | None = None
+
+    __table_args__ = (Index("ix_post_area_path_role", "area_path", "role"),)
+
+    def is_held_on(self, day: date) -> bool:
+        return self.from_day <= day and (self.to_day is None or day <= self.to_day)
+
+
+class Person(SQLModel, table=True):
+    id: int | None = primary_key()
+    name: str
+    account: str | None = Field(default=None, unique=True)
+    password_hash: str | None = None
+    email: str | None = None
+    is_active: bool = True
+    posts: list[Post] = Relationship(sa_relationship_kwargs={"lazy": "selectin", "order_by": "Post.id"})
+
+    def has_role(self, *roles: Role) -> bool:
+        return any(post.role in roles for post in self.posts)
+
+    @property
+    def title(self) -> str:
+        return "、".join(dict.fromkeys(Role(post.role).title for post in self.posts)) or "无岗位"
+
+
+class Substitution(SQLModel, table=True):
+    """`substitute_id` stands in for `absent_id` from a day to a day (both included)."""
+
+    id: int | None = primary_key()
+    absent_id: int = Field(foreign_key="person.id", index=True)
+    substitute_id: int = Field(foreign_key="person.id", index=True)
+    from_day: date
+    to_day: date
+
+
+class System:
+    """What time brings about acts as nobody: `by_id` is null in the ledger."""
+
+    id = None
+    name = "系统"
+    account = "system"
+
+
+SYSTEM = System()
+Actor = Person | System
