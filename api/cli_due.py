@@ -23,19 +23,11 @@ _START = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?"
 
 
 def due(
-    start: Annotated[
-        str, typer.Argument(help="起始日，如 2026-09-30；按小时计的写到分，如 2026-09-30T16:20。")
-    ] = "",
-    limit: Annotated[
-        str, typer.Argument(help="时限：5wd 工作日、30d 日、3mo 月、2h 小时、4wh 工作小时。")
-    ] = "",
+    start: Annotated[str, typer.Argument(help="起始日，如 2026-09-30；按小时计的写到分，如 2026-09-30T16:20。")] = "",
+    limit: Annotated[str, typer.Argument(help="时限：5wd 工作日、30d 日、3mo 月、2h 小时、4wh 工作小时。")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON。")] = False,
-    end: Annotated[
-        str, typer.Option("--end", help="日、月的末日遇休息日：roll 顺延（默认），none 不顺延。")
-    ] = "roll",
-    from_csv: Annotated[
-        str, typer.Option("--from-csv", help="读取含 start,limit 两列的 CSV（- 为标准输入）。")
-    ] = "",
+    end: Annotated[str, typer.Option("--end", help="日、月的末日遇休息日：roll 顺延（默认），none 不顺延。")] = "roll",
+    from_csv: Annotated[str, typer.Option("--from-csv", help="读取含 start,limit 两列的 CSV（- 为标准输入）。")] = "",
 ) -> None:
     """计算截止日，并逐日说明计或不计的理由。"""
     if end not in ("roll", "none"):
@@ -158,9 +150,7 @@ def _read(path: str) -> str:
     try:
         raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
-        _refuse(
-            f"读不了文件“{path}”：{'没有这个文件' if isinstance(error, FileNotFoundError) else error.strerror}。"
-        )
+        _refuse(f"读不了文件“{path}”：{'没有这个文件' if isinstance(error, FileNotFoundError) else error.strerror}。")
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             return raw.decode(encoding)
@@ -184,9 +174,7 @@ def _show_due(counted: "Due", limit: "Limit", days: "list[DayLine]") -> None:
         console.print("[yellow]暂定：所跨年度的放假安排尚未公布，只按周末和法定节假日推算。[/yellow]")
     table = Table("日期", "计", "理由", box=None, pad_edge=False)
     for day in days:
-        table.add_row(
-            day.date.isoformat(), "✓" if day.counts else "", day.why, style="" if day.counts else "dim"
-        )
+        table.add_row(day.date.isoformat(), "✓" if day.counts else "", day.why, style="" if day.counts else "dim")
     console.print(table)
 
 

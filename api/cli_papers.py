@@ -20,7 +20,5 @@ def papers_command(
     for kind in kinds:
         (directory / f"{kind}.pdf").write_bytes(draw(write(kind, sample(kind, wording), wording)).pdf)
     index = [{"kind": paper.kind, "title": paper.title, "format": paper.format} for paper in kinds.values()]
-    (directory / "index.json").write_text(
-        json.dumps(index, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
-    )
+    (directory / "index.json").write_text(json.dumps(index, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     typer.echo(f"{len(index)} 种文书已写入 {directory}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from models.decisions import Tally
+    from models.tally import Tally
 
 
 def tally(
@@ -20,7 +20,7 @@ def tally(
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON，面积单位为百分之一平方米。")] = False,
 ) -> None:
     """按民法典第二百七十八条计票，并列出合并、不计和待人工认定的行。"""
-    from models.decisions import tally as count
+    from models.tally import tally as count
     from models.errors import Refused
     from models.roster import read_ballots, read_roster
 
@@ -41,7 +41,7 @@ def _show(result: "Tally") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from models.decisions import MAJORITY, QUORUM, SPECIAL, percent
+    from models.tally import MAJORITY, QUORUM, SPECIAL, percent
     from models.reading import square_metres
 
     # what stands in the files must not be read as markup
@@ -66,17 +66,13 @@ def _show(result: "Tally") -> None:
         ("同意（一般事项）", f"> {MAJORITY}", result.approval, result.ordinary_area, result.ordinary_heads),
         ("同意（特别事项）", f"≥ {SPECIAL}", result.approval, result.special_area, result.special_heads),
     ):
-        tests.add_row(
-            title, threshold, percent(shares.area), _mark(area), percent(shares.heads), _mark(heads)
-        )
+        tests.add_row(title, threshold, percent(shares.area), _mark(area), percent(shares.heads), _mark(heads))
     console.print(tests)
     for title, passed, why in (
         ("一般事项", result.ordinary_passed, result.why_not()),
         ("特别事项", result.special_passed, result.why_not(special=True)),
     ):
-        console.print(
-            f"{title}：{'通过' if passed else f'未通过：{why}'}", style="green" if passed else "red"
-        )
+        console.print(f"{title}：{'通过' if passed else f'未通过：{why}'}", style="green" if passed else "red")
     for title, findings, style in (
         ("合并", result.merged, ""),
         ("不计", result.refused, ""),
@@ -86,9 +82,7 @@ def _show(result: "Tally") -> None:
         for finding in findings:
             console.print(f"{title}：{finding.sentence}", style=style)
     if result.undecided:
-        console.print(
-            f"有 {len(result.undecided)} 处待人工认定，认定前不能作为计票结果。", style="bold yellow"
-        )
+        console.print(f"有 {len(result.undecided)} 处待人工认定，认定前不能作为计票结果。", style="bold yellow")
 
 
 def _mark(passed: bool) -> str:

@@ -67,9 +67,7 @@ class Embedded:
     `durable=False` trades crash safety for speed, for tests. Errors: `Unavailable` with a sentence.
     """
 
-    def __init__(
-        self, var: Path, *, durable: bool = True, say: Callable[[str], None] = lambda sentence: None
-    ) -> None:
+    def __init__(self, var: Path, *, durable: bool = True, say: Callable[[str], None] = lambda sentence: None) -> None:
         self.var = var.resolve()
         self.durable = durable
         self.process: subprocess.Popen[bytes] | None = None
@@ -133,9 +131,7 @@ class Embedded:
             psycopg.connect(self._url("postgres", "postgres"), connect_timeout=5).close()
         except psycopg.OperationalError as error:
             if "password authentication failed" in str(error):
-                raise Unavailable(
-                    f"{self.var / 'secrets'} 中的口令与数据库不符,请恢复原来的口令文件。"
-                ) from None
+                raise Unavailable(f"{self.var / 'secrets'} 中的口令与数据库不符,请恢复原来的口令文件。") from None
             return False
         return True
 
@@ -194,9 +190,7 @@ class Embedded:
     def drop(self, name: str) -> None:
         """Drops the database `name` and whoever is connected to it."""
         with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
-            )
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
     def _url(self, role: str, database: str) -> str:
         return f"postgresql://{role}:{self.passwords[role]}@127.0.0.1:{self.port}/{database}"
@@ -307,9 +301,7 @@ def binaries() -> Path:
     folders = spec.submodule_search_locations if spec else None
     if not folders:
         raise Unavailable("缺少内置数据库程序,请重新执行 make setup,或设置 BANJIE_DATABASE_URL。")
-    return max(
-        Path(folders[0]).glob("pginstall*/bin"), key=lambda path: (len(path.parent.name), path.parent.name)
-    )
+    return max(Path(folders[0]).glob("pginstall*/bin"), key=lambda path: (len(path.parent.name), path.parent.name))
 
 
 def free_port() -> int:
@@ -445,9 +437,7 @@ def hold(path: Path, patience: float = 0) -> IO[str]:
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 lock.close()
-                raise Conflict(
-                    f"另一个办结正在使用 {path.parent},请先停止它,或用 BANJIE_VAR 另指一处。"
-                ) from None
+                raise Conflict(f"另一个办结正在使用 {path.parent},请先停止它,或用 BANJIE_VAR 另指一处。") from None
         time.sleep(0.1)
 
 

@@ -166,10 +166,7 @@ class Api:
         Only the shift gets a new one, at once: deadlines must not wait for the next full minute.
         """
         missed: list[str] = []
-        shifts = {
-            row["id"]
-            for row in self._all("/deployments/filter", {"deployments": {"name": {"any_": [SHIFT]}}})
-        }
+        shifts = {row["id"] for row in self._all("/deployments/filter", {"deployments": {"name": {"any_": [SHIFT]}}})}
         seen = set(shifts)
         # jobs are rows of ours, so no run is asked for by hand that must not be lost
         overdue = {
@@ -181,9 +178,7 @@ class Api:
                 missed.append(run["id"])
             seen.add(run["deployment_id"])
         for start in range(0, len(missed), 50):
-            self.ask(
-                "POST", "/flow_runs/bulk_delete", {"flow_runs": {"id": {"any_": missed[start : start + 50]}}}
-            )
+            self.ask("POST", "/flow_runs/bulk_delete", {"flow_runs": {"id": {"any_": missed[start : start + 50]}}})
         dead = {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}}
         broken = 0
         change = {"flow_runs": dead, "state": _CRASHED, "force": True}
@@ -230,10 +225,7 @@ class Api:
             for deployment in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
         }
         for deployment in self._all("/deployments/filter", {}):
-            if (
-                deployment["work_pool_name"] == POOL
-                and (deployment["name"], deployment["entrypoint"]) not in kept
-            ):
+            if deployment["work_pool_name"] == POOL and (deployment["name"], deployment["entrypoint"]) not in kept:
                 self.ask("DELETE", f"/deployments/{deployment['id']}")
 
     def _cancel_late_shifts(self) -> None:

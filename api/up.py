@@ -180,9 +180,7 @@ class Supervisor:
         self._preparing = self._child("prepare", self.prepare, env, subprocess.PIPE)
         answer, _ = self._preparing.communicate()
         if self._preparing.returncode:
-            sentence = (
-                answer.decode().strip() or f"数据库未能就绪,原因见 {self.var / 'log' / 'prepare.log'}。"
-            )
+            sentence = answer.decode().strip() or f"数据库未能就绪,原因见 {self.var / 'log' / 'prepare.log'}。"
             raise Unavailable(sentence)
         self._preparing = None
         _say("数据库结构和基础数据就绪", "✓", "green")
@@ -230,9 +228,7 @@ class Supervisor:
     def _environment(self) -> dict[str, str]:
         """What every child sees: our settings with absolute paths, and a proxy that keeps off our own addresses."""
         env = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("BANJIE_OWNER_URL", "BANJIE_DATABASE_URL")
+            name: value for name, value in os.environ.items() if name not in ("BANJIE_OWNER_URL", "BANJIE_DATABASE_URL")
         }
         direct = ",".join(filter(None, ("127.0.0.1,localhost", env.get("no_proxy") or env.get("NO_PROXY"))))
         env |= {"no_proxy": direct, "NO_PROXY": direct, "PYTHONUNBUFFERED": "1"}
@@ -308,9 +304,7 @@ def _await_free(host: str, port: int, name: str) -> None:
             except OSError as error:
                 reason = error.strerror
         if time.monotonic() > deadline:
-            raise Conflict(
-                f"端口 {port} 不能使用({reason})。请停止占用它的程序,或换一个端口,如 {name}={port + 100}。"
-            )
+            raise Conflict(f"端口 {port} 不能使用({reason})。请停止占用它的程序,或换一个端口,如 {name}={port + 100}。")
         time.sleep(0.2)
 
 

@@ -89,7 +89,9 @@ def desks_of(by: Actor, case: Case, *, on_behalf_of: str | None = None) -> set[D
     return desks
 
 
-def may(by: Actor, name: str, case: Case, kind: type[CaseType], stage: Stage, *, on_behalf_of: str | None = None) -> bool:
+def may(
+    by: Actor, name: str, case: Case, kind: type[CaseType], stage: Stage, *, on_behalf_of: str | None = None
+) -> bool:
     return not desks_of(by, case, on_behalf_of=on_behalf_of).isdisjoint(kind.who(name, stage))
 
 

@@ -17,6 +17,13 @@ def shipped() -> WorkCalendar:
     From the package `chinesecalendar`, which transcribes the State Council's notices. It names some plain weekends
     beside a holiday as off (2023-12-30), which changes no working day, and lacks one day, which is put back here.
     """
+    published, names = shipped_days()
+    return WorkCalendar(f"shipped-{max(published)}", published, names=names)
+
+
+@cache
+def shipped_days() -> tuple[dict[int, tuple[set[date], set[date]]], dict[date, str]]:
+    """By the notice's year, its days off and its make-up working days; and each day's holiday."""
     from chinese_calendar.constants import Holiday, holidays, workdays  # type: ignore[import-untyped,unused-ignore]
 
     chinese = {holiday.value: holiday.chinese for holiday in Holiday}
@@ -30,7 +37,7 @@ def shipped() -> WorkCalendar:
             year = day.year + (day.month == 12)
             published.setdefault(year, (set(), set()))[kind].add(day)
             names[day] = chinese[holiday] + ("节" if chinese[holiday] in ("清明", "端午", "中秋") else "")
-    return WorkCalendar(f"shipped-{max(published)}", published, names=names)
+    return published, names
 
 
 @dataclass(frozen=True)
@@ -93,9 +100,7 @@ def read_notice(text: str) -> NoticeReading:
         reader.read_paragraph(heading[2], body[: closing.start()] if closing else body)
         if closing and closing[0] == "节假日期间" and "。" not in body[closing.end() :]:
             reader.problems.append("文末一段没有写完，文本可能被截断。")
-    reader.compare_holidays(
-        [name for heading in headings for name in _names(heading[2])], opening and opening[2]
-    )
+    reader.compare_holidays([name for heading in headings for name in _names(heading[2])], opening and opening[2])
     if "节假日期间" not in plain:
         reader.remarks.append("没有找到文末“节假日期间……”一段，请核对文本是否完整。")
     return reader.result()
@@ -190,9 +195,7 @@ class _Reader:
             given = sum(_STATUTORY[name] for name in _names(heading))
         taken = sum(day.weekday() < 5 for day in off)
         if swaps and not work and taken > 1 and (given is None or taken > given):
-            self.problems.append(
-                f"“{heading}”写明调休，占用{taken}个工作日，却没有写哪天上班，文本可能有缺漏。"
-            )
+            self.problems.append(f"“{heading}”写明调休，占用{taken}个工作日，却没有写哪天上班，文本可能有缺漏。")
         elif given is not None and off and taken - len(work) != given:
             self.remarks.append(
                 f"“{heading}”占用{taken}个工作日、安排{len(work)}天上班，与法定放假{given}天不相抵，请与原文核对。"
@@ -201,9 +204,7 @@ class _Reader:
     def compare_holidays(self, written: list[str], announced: str | None) -> None:
         """Each holiday that the opening announces (or, where there is none, the law knows) has its paragraph."""
         if announced is None:
-            self.remarks.append(
-                "没有找到“现将××××年……放假调休日期的具体安排通知如下”一段，已按法定节日逐一核对。"
-            )
+            self.remarks.append("没有找到“现将××××年……放假调休日期的具体安排通知如下”一段，已按法定节日逐一核对。")
         expected = _names(announced) if announced else list(_STATUTORY)
         for name in expected:
             if name not in written:

@@ -11,11 +11,11 @@ from sqlalchemy.orm import object_session
 from sqlmodel import Field, Session, SQLModel, col
 
 from . import ledger
-from .calendars import calendar
+from .editions import calendar
 from .casetypes import CaseType, Stage, casetype
 from .casetypes.base import Facts, Move, parse
 from .clock import WHOLE_CASE, Clock, Clocks, earliest
-from .db import insert_rows, instant, jsonb, primary_key, write
+from .db import insert_rows, instant, jsonb, primary_key, reference, write
 from .errors import Conflict, Forbidden, Invalid
 from .people import SYSTEM, Actor, Body, Desk, Person
 from .rules import Rule, rulebook
@@ -42,12 +42,12 @@ class CaseEvent(SQLModel, table=True):
 
     __tablename__ = "case_event"
     id: int | None = primary_key()
-    case_id: int = Field(foreign_key="case.id")
+    case_id: int = reference("case.id")
     seq: int
     name: str
     from_stage: str | None = None
     to_stage: str
-    by_id: int | None = Field(default=None, foreign_key="person.id")
+    by_id: int | None = reference("person.id", nullable=True)
     on_behalf_of: str | None = None
     """`person:ID` or `body:ID`."""
     at: datetime = instant()
@@ -86,17 +86,17 @@ class Case(SQLModel, table=True):
     stage: str
     desk: Desk | None = Field(default=None, sa_type=String)  # type: ignore[call-overload]
     """Null once the case is closed."""
-    estate_id: int = Field(foreign_key="estate.id")
+    estate_id: int = reference("estate.id")
     path: str
-    applicant_id: int = Field(foreign_key="body.id")
-    committee_id: int | None = Field(default=None, foreign_key="body.id")
+    applicant_id: int = reference("body.id")
+    committee_id: int | None = reference("body.id", nullable=True)
     details: Any = jsonb()
     law_day: date
     opened_at: datetime = instant()
     stage_since: datetime = instant()
     closed_at: datetime | None = instant(nullable=True)
     outcome: str | None = None
-    assignee_id: int | None = Field(default=None, foreign_key="person.id")
+    assignee_id: int | None = reference("person.id", nullable=True)
     next_due_at: datetime | None = instant(nullable=True)
     warn_at: datetime | None = instant(nullable=True)
     is_paused: bool = False
@@ -293,7 +293,10 @@ class Case(SQLModel, table=True):
             raise Conflict(f"“{self.kind.event(name).name}”尚未开始计时或者已经办过。")
         if at < clock.due_at:
             day = clock.due_at.astimezone(OFFICE_ZONE)
-            raise Conflict(f"“{self.kind.event(name).name}”须待 {clock.due_day} 24时届满，{day:%Y-%m-%d} 0时起才可以。", rule=clock.rule_id)
+            raise Conflict(
+                f"“{self.kind.event(name).name}”须待 {clock.due_day} 24时届满，{day:%Y-%m-%d} 0时起才可以。",
+                rule=clock.rule_id,
+            )
 
     def _refuse_stranger(self, name: str, stage: Stage, by: Actor, on_behalf_of: str | None) -> None:
         from .access import may
@@ -316,7 +319,9 @@ class Case(SQLModel, table=True):
             raise Invalid("补录的时间不能晚于现在。", field="at")
         if backdate.at < self.last_at:
             raise Invalid("补录的时间不能早于本件上一条记录的时间。", field="at")
-        gone = calendar(session).working_between(backdate.at.astimezone(OFFICE_ZONE).date(), now.astimezone(OFFICE_ZONE).date())
+        gone = calendar(session).working_between(
+            backdate.at.astimezone(OFFICE_ZONE).date(), now.astimezone(OFFICE_ZONE).date()
+        )
         if gone > BACKDATE_LIMIT:
             raise Invalid(f"补录不能早于{BACKDATE_LIMIT}个工作日之前。", field="at")
 
@@ -365,7 +370,9 @@ class Case(SQLModel, table=True):
         for period in stage.periods[names.index(name) + 1 : names.index(name) + 2]:
             # the new period's first day is the day after the last day of the one before it
             start = ended.due_at - timedelta(seconds=1)
-            clocks.start(self._rule(session, period.rule), kind="period", limits=stage.id, fires=period.ends, start=start)
+            clocks.start(
+                self._rule(session, period.rule), kind="period", limits=stage.id, fires=period.ends, start=start
+            )
 
     def _rule(self, session: Session, rule_id: str) -> Rule:
         return rulebook(session).in_force(rule_id, self.law_day, self.path)
@@ -392,7 +399,11 @@ class Case(SQLModel, table=True):
         if clocks:
             clocks.sign(event.id)
             due_at, warn_at = earliest(clocks.all)
-            values |= {"next_due_at": due_at, "warn_at": warn_at, "is_paused": any(_stands_still(c) for c in clocks.all)}
+            values |= {
+                "next_due_at": due_at,
+                "warn_at": warn_at,
+                "is_paused": any(_stands_still(c) for c in clocks.all),
+            }
         write(session, self, **values)
         return event
 
@@ -453,7 +464,9 @@ def verify(events: list[CaseEvent]) -> str | None:
 
 
 def events_of(session: Session, case: Case) -> list[CaseEvent]:
-    return list(session.scalars(select(CaseEvent).where(col(CaseEvent.case_id) == case.id).order_by(col(CaseEvent.seq))))
+    return list(
+        session.scalars(select(CaseEvent).where(col(CaseEvent.case_id) == case.id).order_by(col(CaseEvent.seq)))
+    )
 
 
 def _stands_still(clock: Clock) -> bool:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Index, select, text
 from sqlmodel import Field, Session, SQLModel
 
-from .calendars import calendar
-from .db import insert_rows, instant, jsonb, primary_key, write
+from .editions import calendar
+from .db import insert_rows, instant, jsonb, primary_key, reference, write
 from .errors import Conflict
 from .ladder import first_step, ladder
 from .rules import Rule
@@ -35,13 +35,13 @@ class Clock(SQLModel, table=True):
     """
 
     id: int | None = primary_key()
-    case_id: int = Field(foreign_key="case.id")
+    case_id: int = reference("case.id")
     kind: str
     """`deadline` or `period`."""
     limits: str
     fires: str | None = None
     """The event a period fires when it has run."""
-    rule_pk: int = Field(foreign_key="rule.pk", index=True)
+    rule_pk: int = reference("rule.pk", index=True)
     rule_id: str
     rule_version: int
     limit: str
@@ -94,7 +94,7 @@ class ClockPause(SQLModel, table=True):
 
     __tablename__ = "clock_pause"
     id: int | None = primary_key()
-    clock_id: int = Field(foreign_key="clock.id", index=True)
+    clock_id: int = reference("clock.id", index=True)
     reason: str
     evidence: str | None = None
     paused_at: datetime = instant()
@@ -107,8 +107,8 @@ class ClockLine(SQLModel, table=True):
 
     __tablename__ = "clock_line"
     id: int | None = primary_key()
-    clock_id: int = Field(foreign_key="clock.id", index=True)
-    event_id: int = Field(foreign_key="case_event.id")
+    clock_id: int = reference("clock.id", index=True)
+    event_id: int = reference("case_event.id")
     what: str
     """`started`, `paused`, `resumed`, `stopped`."""
     at: datetime = instant()
@@ -121,7 +121,7 @@ class Escalation(SQLModel, table=True):
     """A step of a ladder that has fired; once per clock, generation and step."""
 
     id: int | None = primary_key()
-    clock_id: int = Field(foreign_key="clock.id")
+    clock_id: int = reference("clock.id")
     generation: int
     step: str
     at: datetime = instant()
@@ -213,7 +213,16 @@ class Clocks:
         insert_rows(
             self.session,
             ClockPause,
-            [{"clock_id": clock.id, "reason": reason, "evidence": None, "paused_at": self.at, "resumed_at": None, "cap_at": None}],
+            [
+                {
+                    "clock_id": clock.id,
+                    "reason": reason,
+                    "evidence": None,
+                    "paused_at": self.at,
+                    "resumed_at": None,
+                    "cap_at": None,
+                }
+            ],
         )
         self._change(clock, paused_at=self.at, next_step=None, next_at=None)
         self._line(clock, "paused", clock.due_at, None)
@@ -267,17 +276,29 @@ class Clocks:
                 for step, at in carried
             ],
         )  # fmt: skip
-        warn = next((s.instant(counted, book) for s in ladder(clock.ladder) if s.is_reminder and s.is_for(clock, counted, book)), None)
-        self._change(
-            clock, warn_at=warn, next_step=next_step and next_step[0].name, next_at=next_step and next_step[1]
+        warn = next(
+            (
+                s.instant(counted, book)
+                for s in ladder(clock.ladder)
+                if s.is_reminder and s.is_for(clock, counted, book)
+            ),
+            None,
         )
+        self._change(clock, warn_at=warn, next_step=next_step and next_step[0].name, next_at=next_step and next_step[1])
 
     def _change(self, clock: Clock, **values: Any) -> None:
         write(self.session, clock, **values)
 
     def _line(self, clock: Clock, what: str, old: datetime | None, new: datetime | None) -> None:
         self.lines.append(
-            {"clock_id": clock.id, "what": what, "at": self.at, "old_due": old, "new_due": new, "generation": clock.generation}
+            {
+                "clock_id": clock.id,
+                "what": what,
+                "at": self.at,
+                "old_due": old,
+                "new_due": new,
+                "generation": clock.generation,
+            }
         )
 
     def sign(self, event_id: int) -> None:
@@ -300,7 +321,11 @@ def counted_with(clock: Clock, pauses: list[Pause], book: WorkCalendar) -> Due:
     if clock.is_by_fact:
         return due_on(clock.due_day, book)
     limit = Limit.parse(clock.limit)
-    return period_end(clock.started_at, limit, book) if clock.kind == "period" else due(clock.started_at, limit, book, pauses=pauses)
+    return (
+        period_end(clock.started_at, limit, book)
+        if clock.kind == "period"
+        else due(clock.started_at, limit, book, pauses=pauses)
+    )
 
 
 def explanation(session: Session, clock: Clock, at: datetime) -> list[DayLine]:
@@ -309,5 +334,9 @@ def explanation(session: Session, clock: Clock, at: datetime) -> list[DayLine]:
         return [DayLine(clock.due_day, True, "合同约定日，当日24时届满，不顺延")]
     pauses = [Pause(p.paused_at, p.resumed_at or max(at, p.paused_at)) for p in pauses_of(session, clock.id)]  # type: ignore[arg-type]
     return explain(
-        clock.started_at, Limit.parse(clock.limit), calendar(session, clock.edition), pauses=pauses, period=clock.kind == "period"
+        clock.started_at,
+        Limit.parse(clock.limit),
+        calendar(session, clock.edition),
+        pauses=pauses,
+        period=clock.kind == "period",
     )

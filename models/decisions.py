@@ -1,391 +1,314 @@
-"""业主共同决定: counting the owners' votes by Civil Code Art. 278, in exact numbers.
+"""业主共同决定 as the office keeps them: an estate's roster, the ballots that came in, what they add up to.
 
-Owners who hold at least two thirds of the exclusive area **and** are at least two thirds of the owners must take part
-(两个三分之二以上). An ordinary matter then needs more than half (过半数) of the area and of the heads that take part, a
-special one (raising the fund; rebuilding; changing the use of common parts) at least three quarters of both (四分之三以上).
-“以上” includes equality (Art. 1259). Who is one head: `roster.py`. Abstaining is taking part.
+Papers are read by `roster.py` and counted by `tally.py`; here is what stays of them. A result is frozen with its
+decision: a roster that is replaced later does not change what was decided under it.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from fractions import Fraction
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
-from .errors import Invalid
-from .roster import (
-    BallotsReading,
-    Finding,
-    Findings,
-    Opinion,
-    RosterReading,
-    belongs_to,
-    masked_name,
-    names_of,
-)
+from sqlalchemy import Index, delete, select
+from sqlmodel import Field, Session, SQLModel, col
+
+from .db import insert_rows, instant, jsonb, primary_key, reference, write
+from .documents import keep
+from .errors import Conflict, Invalid
+from .reading import Finding
+from .roster import BallotsReading, RosterLine, RosterReading, belongs_to, masked_name, read_ballots, read_roster
+from .settings import settings
+from .tally import Window, tally
+from .territory import Estate, Unit
 from .worktime import OFFICE_ZONE
 
-ARTICLE = "《中华人民共和国民法典》第二百七十八条"
-QUORUM = Fraction(2, 3)
-MAJORITY = Fraction(1, 2)
-SPECIAL = Fraction(3, 4)
+if TYPE_CHECKING:
+    from .case import Case
+    from .people import Person
 
-Window = tuple[datetime, datetime]
-"""From the first instant at which ballots are received to the first at which no more are."""
+KINDS: tuple[Literal["merged", "refused", "undecided", "noted"], ...] = ("merged", "refused", "undecided", "noted")
 
 
-class UnitShare(NamedTuple):
-    """A unit's weight. Units with one `owner_key` are one head, and all `unsold` units together are the developer's."""
+class Roster(SQLModel, table=True):
+    """业主名册: one upload of an estate's roster; its units are in `unit` until the next upload."""
 
-    unit: str
-    area_dm2: int
-    owner_key: str
-    unsold: bool
-
-
-class Vote(NamedTuple):
-    """One ballot for one unit. `where` and `row` say where it stands in a file, if it does."""
-
-    unit: str
-    opinion: Opinion
-    received_at: datetime | None
-    where: str = "表决票"
-    row: int | None = None
-
-
-class Shares(NamedTuple):
-    area: Fraction
-    heads: Fraction
-
-
-@dataclass(frozen=True)
-class Weight:
-    """Area in dm² and heads, the two measures of every test."""
-
-    area: int
-    heads: int
-
-    def of(self, whole: "Weight") -> Shares:
-        """The exact shares of a whole; of nothing, 0."""
-        return Shares(Fraction(self.area, whole.area or 1), Fraction(self.heads, whole.heads or 1))
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What was counted, and what became of every line that was not.
-
-    A head takes part with its first ballot, and is in `agreeing` (`disagreeing`, `abstaining`) when all its ballots are.
-    """
-
+    id: int | None = primary_key()
+    estate_id: int = reference("estate.id", index=True)
+    by_id: int | None = reference("person.id", nullable=True)
+    at: datetime = instant()
+    filename: str
+    sha256: str = Field(foreign_key="blob.sha256")
     units: int
-    total: Weight
+    heads: int
+    total_area_dm2: int
     unsold_units: int
     duplicate_lines: int
-    participating: Weight
-    agreeing: Weight
-    disagreeing: Weight
-    abstaining: Weight
-    merged: tuple[Finding, ...]
-    refused: tuple[Finding, ...]
-    undecided: tuple[Finding, ...]
-    noted: tuple[Finding, ...]
+    findings: Any = jsonb()
+    """`merged`, `refused`, `undecided`, `noted`, each a list of findings."""
+
+    @classmethod
+    def read(
+        cls, session: Session, estate: Estate, data: bytes, *, filename: str, by: "Person | None", at: datetime
+    ) -> "Roster":
+        """Read an .xlsx and let it be the estate's roster from now on.
+
+        Raises `Invalid` or `TooLarge` with `field="roster"`; then the old roster stays.
+        """
+        reading = read_roster(data, filename=filename, limit=settings().upload_limit)
+        session.execute(select(Estate.id).where(col(Estate.id) == estate.id).with_for_update())
+        known = session.scalars(select(Unit.label).where(col(Unit.estate_id) == estate.id))
+        belongs_to(reading, estate.name, known)
+        session.execute(delete(Unit).where(col(Unit.estate_id) == estate.id))
+        insert_rows(
+            session,
+            Unit,
+            [
+                {
+                    "estate_id": estate.id, "label": line.unit, "area_dm2": line.area_dm2, "owner": line.owner,
+                    "owner_key": line.owner_key, "unsold": line.unsold, "id_number": line.id_number, "phone": line.phone,
+                }
+                for line in reading.lines
+            ],
+        )  # fmt: skip
+        roster = cls(
+            estate_id=estate.id,  # type: ignore[arg-type]
+            by_id=by.id if by else None,
+            at=at,
+            filename=filename[:200],
+            sha256=keep(session, data),
+            units=len(reading.lines),
+            heads=reading.heads,
+            total_area_dm2=reading.total_area_dm2,
+            unsold_units=reading.unsold_units,
+            duplicate_lines=reading.duplicate_lines,
+            findings={kind: [asdict(finding) for finding in getattr(reading, kind)] for kind in KINDS},
+        )
+        session.add(roster)
+        session.flush()
+        return roster
+
+    @classmethod
+    def of(cls, session: Session, estate_id: int) -> "Roster | None":
+        """The roster in use."""
+        return session.scalar(select(cls).where(col(cls.estate_id) == estate_id).order_by(col(cls.id).desc()).limit(1))
+
+    def reading(self, session: Session) -> RosterReading:
+        """As if it had just been read, less what counting has no use for (identity numbers, phones)."""
+        units = session.scalars(select(Unit).where(col(Unit.estate_id) == self.estate_id).order_by(col(Unit.id)))
+        lines = tuple(RosterLine(u.label, "", u.owner, u.owner_key, None, u.area_dm2, None, u.unsold, 0) for u in units)
+        return RosterReading(lines, **{kind: _findings(self.findings[kind]) for kind in KINDS})
+
+
+class Decision(SQLModel, table=True):
+    """One matter put to an estate's owners. `case_id` is set where a case of ours runs the vote.
+
+    `window_from` and `window_to` are the first and last day of the vote; none, and the times of ballots are not looked at.
+    """
+
+    id: int | None = primary_key()
+    estate_id: int = reference("estate.id", index=True)
+    case_id: int | None = reference("case.id", nullable=True, index=True)
+    title: str
+    window_from: date | None = None
+    window_to: date | None = None
+    by_id: int | None = reference("person.id", nullable=True)
+    made_at: datetime = instant()
+    roster_id: int | None = reference("roster.id", nullable=True)
+    filename: str | None = None
+    sha256: str | None = Field(default=None, foreign_key="blob.sha256")
+    rulings: Any = jsonb()
+    """What a person decided about a unit's ballots: unit → `{"row", "reason", "by", "at"}`; row null: none counts."""
+    tally: Any = jsonb(nullable=True)
+    counted_at: datetime | None = instant(nullable=True)
+
+    @classmethod
+    def open(
+        cls,
+        session: Session,
+        estate: Estate,
+        *,
+        title: str,
+        by: "Person | None",
+        at: datetime,
+        window_from: date | None = None,
+        window_to: date | None = None,
+        case: "Case | None" = None,
+    ) -> "Decision":
+        if not title.strip():
+            raise Invalid("请写明表决事项。", field="title")
+        if (window_from is None) != (window_to is None):
+            raise Invalid("表决期的首日和末日须同时填写。", field="window_to" if window_from else "window_from")
+        if window_from and window_to and window_to < window_from:
+            raise Invalid(f"表决末日（{window_to}）早于首日（{window_from}），请核对。", field="window_to")
+        decision = cls(
+            estate_id=estate.id,  # type: ignore[arg-type]
+            case_id=case.id if case else None,
+            title=title.strip()[:200],
+            window_from=window_from,
+            window_to=window_to,
+            by_id=by.id if by else None,
+            made_at=at,
+        )
+        session.add(decision)
+        session.flush()
+        return decision
 
     @property
-    def participation(self) -> Shares:
-        """Taking part, of the whole decision scope."""
-        return self.participating.of(self.total)
+    def window(self) -> Window | None:
+        if self.window_from is None or self.window_to is None:
+            return None
+        return _midnight(self.window_from), _midnight(self.window_to + timedelta(days=1))
 
     @property
-    def approval(self) -> Shares:
-        """Agreeing, of those who take part."""
-        return self.agreeing.of(self.participating)
-
-    @property
-    def quorum_area(self) -> bool:
-        return self.participation.area >= QUORUM
-
-    @property
-    def quorum_heads(self) -> bool:
-        return self.participation.heads >= QUORUM
-
-    @property
-    def ordinary_area(self) -> bool:
-        return self.approval.area > MAJORITY
-
-    @property
-    def ordinary_heads(self) -> bool:
-        return self.approval.heads > MAJORITY
-
-    @property
-    def special_area(self) -> bool:
-        return self.approval.area >= SPECIAL
-
-    @property
-    def special_heads(self) -> bool:
-        return self.approval.heads >= SPECIAL
-
-    @property
-    def has_quorum(self) -> bool:
-        return self.quorum_area and self.quorum_heads
+    def undecided(self) -> list[dict[str, Any]]:
+        """What a person must still decide before the result is one."""
+        return self.tally["undecided"] if self.tally else []
 
     @property
     def ordinary_passed(self) -> bool:
-        return self.has_quorum and self.ordinary_area and self.ordinary_heads
+        """Passed as an ordinary matter (Civil Code 278), with nothing left to decide."""
+        return bool(self.tally and not self.undecided and self.tally["ordinary_passed"])
 
-    @property
-    def special_passed(self) -> bool:
-        return self.has_quorum and self.special_area and self.special_heads
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        return self.merged + self.refused + self.undecided + self.noted
-
-    def raise_if_undecided(self) -> None:
-        """A result is no result while something is left to a person: `Invalid`, naming the first line and unit."""
+    def why_not(self) -> str:
+        """Why it is not passed, in a sentence; `""` when it is."""
+        if self.tally is None:
+            return "尚未导入表决票。"
         if self.undecided:
-            first = self.undecided[0]
+            return f"还有{len(self.undecided)}处需要人工认定：{self.undecided[0]['sentence']}"
+        return self.tally["why_not"]  # type: ignore[no-any-return]
+
+    def take(self, session: Session, data: bytes, *, filename: str, by: "Person | None", at: datetime) -> None:
+        """Take in the ballots (.xlsx), in place of those taken before, and count them.
+
+        Raises `Conflict` without a roster or once a case rests on the result; `Invalid` with `field="ballots"`.
+        """
+        self._refuse_when_used(session)
+        ballots = read_ballots(data, filename=filename, limit=settings().upload_limit)
+        write(session, self, filename=filename[:200], sha256=keep(session, data), rulings={})
+        self._count(session, ballots, at)
+
+    def rule(
+        self, session: Session, unit: str, row: int | None, reason: str, *, by: "Person | None", at: datetime
+    ) -> None:
+        """认定: of this unit's ballots, the one in `row` of the file counts, or none; then count again."""
+        self._refuse_when_used(session)
+        if not reason.strip():
+            raise Invalid("认定须写明理由。", field="reason")
+        if self.sha256 is None:
+            raise Conflict("尚未导入表决票，没有需要认定的内容。")
+        ballots = self._ballots(session)
+        open_rows = {r for finding in self.undecided if finding["unit"] == unit for r in finding["rows"]}
+        if not any(finding["unit"] == unit for finding in self.undecided):
+            raise Invalid(f"“{unit}”没有需要人工认定的表决票。", field="unit")
+        if row is not None and row not in {line.source_row for line in ballots.lines if line.unit == unit}:
             raise Invalid(
-                f"还有 {len(self.undecided)} 处需要人工认定，认定前不能作为计票结果：{first.sentence}",
-                field=first.source,
-                rule=ARTICLE,
+                f"“{unit}”在第{row}行没有可以计入的票；可选：{'、'.join(map(str, sorted(open_rows)))}。", field="row"
             )
+        ruling = {"row": row, "reason": reason.strip()[:400], "by": by.id if by else None, "at": at.isoformat()}
+        write(session, self, rulings=self.rulings | {unit: ruling})
+        self._count(session, ballots, at)
 
-    def why_not(self, *, special: bool = False) -> str:
-        """The tests that failed, in one sentence; `""` when the matter is passed."""
-        approval = (
-            (self.special_area, self.special_heads) if special else (self.ordinary_area, self.ordinary_heads)
+    def _ballots(self, session: Session) -> BallotsReading:
+        from .documents import body_of
+
+        assert self.sha256 is not None
+        return read_ballots(body_of(session, self.sha256), filename=self.filename or "", limit=settings().upload_limit)
+
+    def _refuse_when_used(self, session: Session) -> None:
+        from .case import Case
+
+        number = session.scalar(
+            select(Case.number)
+            .where(Case.details["decision"].as_integer() == self.id, col(Case.estate_id) == self.estate_id)
+            .limit(1)
         )
-        enough = "达到四分之三" if special else "过半数"
-        failed = [
-            f"{what}（{percent(share)}）未{threshold}"
-            for what, share, passed, threshold in (
-                ("参与表决的专有部分面积", self.participation.area, self.quorum_area, "达到三分之二"),
-                ("参与表决的业主人数", self.participation.heads, self.quorum_heads, "达到三分之二"),
-                ("同意的专有部分面积", self.approval.area, approval[0], enough),
-                ("同意的业主人数", self.approval.heads, approval[1], enough),
-            )
-            if not passed
-        ]
-        return "，".join(failed) + ("。" if failed else "")
+        if number:
+            raise Conflict(f"案件 {number} 已经依据本决定办理，计票结果不能再改。", field="ballots")
 
-    def as_json(self) -> dict[str, Any]:
-        """Areas in dm². The findings are lists of `{"kind", "sentence", "rows", "unit", "source"}`."""
-        return {
-            "units": self.units,
-            "total_area_dm2": self.total.area,
-            "heads": self.total.heads,
-            "unsold_units": self.unsold_units,
-            "duplicate_lines": self.duplicate_lines,
-            "participating": asdict(self.participating),
-            "agreeing": asdict(self.agreeing),
-            "quorum_area": self.quorum_area,
-            "quorum_heads": self.quorum_heads,
-            "ordinary_area": self.ordinary_area,
-            "ordinary_heads": self.ordinary_heads,
-            "special_area": self.special_area,
-            "special_heads": self.special_heads,
-            "ordinary_passed": self.ordinary_passed,
-            "special_passed": self.special_passed,
-            "merged": [asdict(finding) for finding in self.merged],
-            "refused": [asdict(finding) for finding in self.refused],
-            "undecided": [asdict(finding) for finding in self.undecided],
-            "noted": [asdict(finding) for finding in self.noted],
-        }
+    def _count(self, session: Session, ballots: BallotsReading, at: datetime) -> None:
+        roster = Roster.of(session, self.estate_id)
+        if roster is None:
+            raise Conflict("本小区还没有业主名册，请先导入名册再导入表决票。", field="roster")
+        counted = tally(roster.reading(session), self._as_ruled(ballots), window=self.window)
+        session.execute(delete(Ballot).where(col(Ballot.decision_id) == self.id))
+        insert_rows(
+            session,
+            Ballot,
+            [
+                {"decision_id": self.id, "unit": line.unit, "owner": line.owner, "opinion": line.opinion,
+                 "received_at": line.received_at, "row": line.source_row}
+                for line in ballots.lines
+            ],
+        )  # fmt: skip
+        frozen = counted.as_json() | {"why_not": counted.why_not(), "duplicate_lines": roster.duplicate_lines}
+        write(session, self, tally=frozen, counted_at=at, roster_id=roster.id)
 
-
-def tally(
-    roster: RosterReading | Iterable[UnitShare | tuple[str, int, str, bool]],
-    ballots: BallotsReading | Iterable[Vote | tuple[str, Opinion, datetime | None]],
-    *,
-    window: Window | None = None,
-) -> Tally:
-    """Count ballots against a roster: both as read from papers, or as plain values from tables.
-
-    A unit counts once. Ballots of one unit that say the same are merged; that contradict each other are `undecided` and
-    none counts. Ballots outside the window, for a unit the roster does not have, or set aside as void are `refused`: kept
-    and not counted. With a window, a ballot without a time is `undecided`. Read from papers, a ballot in a name that is
-    not the unit's owner (of joint owners, one will do) is `undecided`.
-
-    An owner of several units votes with the area of those it voted for, and is one head. Where its ballots differ, the
-    law has no rule: the areas count as each ballot says, and the head takes part but is in favour of nothing; a person
-    has one will, and a will that is not plainly for the matter must not carry it. This is `noted`.
-
-    Raises `Invalid`: no units, a unit twice in plain values, papers of another estate.
-    """
-    found = Findings()
-    if isinstance(roster, RosterReading):
-        shares = [UnitShare(line.unit, line.area_dm2, line.owner_key, line.unsold) for line in roster.lines]
-        _take_over(found, roster)
-    else:
-        shares = [UnitShare(*share) for share in roster]
-    if isinstance(ballots, BallotsReading):
-        _take_over(found, ballots)
-        votes = [
-            Vote(line.unit, line.opinion, line.received_at, f"表决票第{line.source_row}行", line.source_row)
-            for line in ballots.lines
-        ]
-        if isinstance(roster, RosterReading):
-            votes = _of_the_owners(votes, roster, ballots, found)
-    else:
-        votes = [Vote(*ballot) for ballot in ballots]
-    return _count(shares, votes, window, found, duplicate_lines=_duplicate_lines(roster))
+    def _as_ruled(self, ballots: BallotsReading) -> BallotsReading:
+        """The ballots with what a person decided about some of them: that one counts whoever signed it, and no other does."""
+        lines, refused, noted = [], list(ballots.refused), list(ballots.noted)
+        opening = self.window[0] if self.window else None
+        for line in ballots.lines:
+            ruling = self.rulings.get(line.unit)
+            if ruling is None:
+                lines.append(line)
+            elif ruling["row"] == line.source_row:
+                lines.append(replace(line, owner="", received_at=line.received_at or opening))
+                noted.append(
+                    _ruled(
+                        "ruled_in",
+                        f"{line.unit}以第{line.source_row}行的票为准：{ruling['reason']}",
+                        line.unit,
+                        line.source_row,
+                    )
+                )
+            else:
+                refused.append(
+                    _ruled(
+                        "ruled_out",
+                        f"{line.unit}第{line.source_row}行的票不计：{ruling['reason']}",
+                        line.unit,
+                        line.source_row,
+                    )
+                )
+        undecided = tuple(finding for finding in ballots.undecided if finding.unit not in self.rulings)
+        return replace(ballots, lines=tuple(lines), refused=tuple(refused), noted=tuple(noted), undecided=undecided)
 
 
-def _take_over(found: Findings, reading: RosterReading | BallotsReading) -> None:
-    found.merged += reading.merged
-    found.refused += reading.refused
-    found.undecided += reading.undecided
-    found.noted += reading.noted
+class Ballot(SQLModel, table=True):
+    """A ballot as it was handed in; whether it counted stands in its decision's tally."""
+
+    id: int | None = primary_key()
+    decision_id: int = reference("decision.id")
+    unit: str
+    owner: str
+    opinion: str
+    received_at: datetime | None = instant(nullable=True)
+    row: int
+
+    __table_args__ = (Index("ix_ballot_decision_id_unit", "decision_id", "unit"),)
+
+    @property
+    def masked_owner(self) -> str:
+        return masked_name(self.owner)
 
 
-def _duplicate_lines(roster: object) -> int:
-    return roster.duplicate_lines if isinstance(roster, RosterReading) else 0
-
-
-def _of_the_owners(
-    votes: Sequence[Vote], roster: RosterReading, ballots: BallotsReading, found: Findings
-) -> list[Vote]:
-    """The votes cast in an owner's name; ballots most of which are others' belong to another estate."""
-    pending = {finding.unit for finding in roster.undecided if finding.unit}
-    belongs_to(ballots, roster.estate_name, pending | {line.unit for line in roster.lines})
-    owners = {line.unit: line for line in roster.lines}
-    kept, strangers = [], []
-    for vote, ballot in zip(votes, ballots.lines, strict=True):
-        line = owners.get(vote.unit)
-        if line is None and vote.unit in pending:
-            sentence = f"{vote.unit}在名册中尚待认定，{vote.where}的票暂不计。"
-            found.undecided.append(_finding("unit_undecided", sentence, vote))
-        elif (
-            line
-            and ballot.owner
-            and not line.unsold
-            and names_of(ballot.owner).isdisjoint(names_of(line.owner))
-        ):
-            sentence = (
-                f"{vote.unit}的{vote.where}署名{masked_name(ballot.owner)}，名册中的业主是{masked_name(line.owner)}，"
-                "暂不计；请核实是否受业主委托。"
-            )
-            strangers.append(_finding("other_owner", sentence, vote))
-        else:
-            kept.append(vote)
-    if 2 * len(strangers) > len(votes):
-        raise Invalid(
-            f"{len(votes)} 张表决票有 {len(strangers)} 张的业主与名册不符（如“{strangers[0].unit}”），"
-            "请核对两份文件是否同一小区。",
-            field="ballots",
-        )
-    found.undecided += strangers
-    return kept
-
-
-def _count(
-    shares: Sequence[UnitShare],
-    votes: Sequence[Vote],
-    window: Window | None,
-    found: Findings,
-    *,
-    duplicate_lines: int,
-) -> Tally:
-    if not shares:
-        raise Invalid("名册中没有可以计票的单元。", field="roster")
-    unit, times = Counter(share.unit for share in shares).most_common(1)[0]
-    if times > 1:
-        raise Invalid(f"名册中 {unit} 出现了 {times} 次，不能计票。", field="roster")
-    area = {share.unit: share.area_dm2 for share in shares}
-    head = _heads(shares)
-    opinions = _opinions(votes, area.keys(), window, found)
-    voices: dict[str, set[Opinion]] = defaultdict(set)
-    for unit, opinion in opinions.items():
-        voices[head[unit]].add(opinion)
-    _note_split_heads(opinions, head, voices, found)
-
-    def weight(opinion: Opinion) -> Weight:
-        return Weight(
-            sum(area[unit] for unit, said in opinions.items() if said == opinion),
-            sum(voice == {opinion} for voice in voices.values()),
-        )
-
-    return Tally(
-        units=len(shares),
-        total=Weight(sum(area.values()), len(set(head.values()))),
-        unsold_units=sum(share.unsold for share in shares),
-        duplicate_lines=duplicate_lines,
-        participating=Weight(sum(area[unit] for unit in opinions), len(voices)),
-        agreeing=weight("agree"),
-        disagreeing=weight("disagree"),
-        abstaining=weight("abstain"),
-        merged=tuple(found.merged),
-        refused=tuple(found.refused),
-        undecided=tuple(found.undecided),
-        noted=tuple(found.noted),
+def decision_for(session: Session, case: "Case") -> Decision | None:
+    """The decision a case rests on: attached to it, or else voted on in it."""
+    attached = case.details.get("decision")
+    if attached:
+        return session.get(Decision, attached)
+    return session.scalar(
+        select(Decision).where(col(Decision.case_id) == case.id).order_by(col(Decision.id).desc()).limit(1)
     )
 
 
-def _heads(shares: Sequence[UnitShare]) -> dict[str, str]:
-    """Each unit's head. What else the developer owns is the same head's, too."""
-    developer = {share.owner_key for share in shares if share.unsold}
-    one = min(developer, default="")
-    return {share.unit: one if share.owner_key in developer else share.owner_key for share in shares}
+def _findings(rows: Iterable[dict[str, Any]]) -> tuple[Finding, ...]:
+    return tuple(Finding(**{**row, "rows": tuple(row["rows"])}) for row in rows)
 
 
-def _opinions(
-    votes: Sequence[Vote], units: Iterable[str], window: Window | None, found: Findings
-) -> dict[str, Opinion]:
-    """One opinion per unit that has one."""
-    known = set(units)
-    by_unit: dict[str, list[Vote]] = defaultdict(list)
-    for vote in votes:
-        if vote.unit not in known:
-            sentence = f"{vote.where}的“{vote.unit}”不在名册中，不计。"
-            found.refused.append(_finding("unknown_unit", sentence, vote))
-        elif window and vote.received_at is None:
-            sentence = f"{vote.unit}的{vote.where}没有收票时间，不能认定是否在表决期内，暂不计。"
-            found.undecided.append(_finding("no_time", sentence, vote))
-        elif window and vote.received_at and not window[0] <= vote.received_at < window[1]:
-            late = vote.received_at >= window[1]
-            when = f"{vote.received_at.astimezone(OFFICE_ZONE):%Y-%m-%d %H:%M}"
-            sentence = f"{vote.unit}的{vote.where}{when}收到，{'晚于表决截止' if late else '早于表决开始'}，留存不计。"
-            found.refused.append(_finding("late" if late else "early", sentence, vote))
-        else:
-            by_unit[vote.unit].append(vote)
-    opinions: dict[str, Opinion] = {}
-    for unit, cast in by_unit.items():
-        rows = tuple(vote.row for vote in cast if vote.row is not None)
-        where = f"第{'、'.join(map(str, rows))}行" if rows else f"{len(cast)}张"
-        if len({vote.opinion for vote in cast}) > 1:
-            sentence = f"{unit}的表决票（{where}）意见互相矛盾，都不计；请认定以哪一张为准。"
-            found.undecided.append(Finding("contradiction", sentence, rows, unit, "ballots"))
-            continue
-        if len(cast) > 1:
-            sentence = f"{unit}的表决票（{where}）意见相同，只计一次。"
-            found.merged.append(Finding("voted_twice", sentence, rows, unit, "ballots"))
-        opinions[unit] = cast[0].opinion
-    return opinions
+def _ruled(kind: str, sentence: str, unit: str, row: int) -> Finding:
+    return Finding(kind, sentence, (row,), unit, "ballots")
 
 
-def _note_split_heads(
-    opinions: dict[str, Opinion], head: dict[str, str], voices: dict[str, set[Opinion]], found: Findings
-) -> None:
-    split: dict[str, list[str]] = defaultdict(list)
-    for unit in opinions:
-        if len(voices[head[unit]]) > 1:
-            split[head[unit]].append(unit)
-    for units in split.values():
-        sentence = (
-            f"同一业主的{'、'.join(units)}意见不一：面积按各票计，人数计入参与，不计入同意、反对或弃权。"
-        )
-        found.noted.append(Finding("split_owner", sentence, unit=units[0], source="ballots"))
-
-
-def _finding(kind: str, sentence: str, vote: Vote) -> Finding:
-    return Finding(kind, sentence, () if vote.row is None else (vote.row,), vote.unit, "ballots")
-
-
-def percent(share: Fraction) -> str:
-    """Cut, not rounded: 66.66 % is not two thirds."""
-    hundredths = share.numerator * 10_000 // share.denominator
-    return f"{hundredths // 100}.{hundredths % 100:02d}%"
-
-
-# The tables of decisions and ballots follow here.
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), OFFICE_ZONE)

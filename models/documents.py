@@ -8,7 +8,7 @@ from sqlalchemy import Index, LargeBinary
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Field, Session, SQLModel, select
 
-from .db import instant, jsonb, primary_key
+from .db import instant, jsonb, primary_key, reference
 
 
 class Blob(SQLModel, table=True):
@@ -32,12 +32,12 @@ class Document(SQLModel, table=True):
     """One paper, as it left the office: its number, the facts it was made from, its bytes, the fonts it was set in."""
 
     id: int | None = primary_key()
-    case_id: int = Field(foreign_key="case.id", index=True)
-    event_id: int = Field(foreign_key="case_event.id")
+    case_id: int = reference("case.id", index=True)
+    event_id: int = reference("case_event.id")
     kind: str
     title: str
     number: str = Field(unique=True)
-    issuer_id: int = Field(foreign_key="body.id")
+    issuer_id: int = reference("body.id")
     issued_on: date
     facts: Any = jsonb()
     sha256: str = Field(foreign_key="blob.sha256")
@@ -51,7 +51,7 @@ class Document(SQLModel, table=True):
 class Numbering(SQLModel, table=True):
     """The last number a body has given out in a year (发文字号)."""
 
-    body_id: int = Field(foreign_key="body.id", primary_key=True)
+    body_id: int = reference("body.id", primary_key=True)
     year: int = Field(primary_key=True)
     last: int
 
@@ -71,8 +71,8 @@ class Attachment(SQLModel, table=True):
     """A material handed in with a case; `need` is the material's title where the stage asks for it."""
 
     id: int | None = primary_key()
-    case_id: int = Field(foreign_key="case.id", index=True)
-    by_id: int | None = Field(default=None, foreign_key="person.id")
+    case_id: int = reference("case.id", index=True)
+    by_id: int | None = reference("person.id", nullable=True)
     stage: str
     need: str | None = None
     filename: str

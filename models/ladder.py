@@ -61,7 +61,9 @@ class Rung:
         """Whether a clock of that limit and start gets this step at all."""
         if not self.is_reminder:
             return True
-        long_enough = self.step.min_limit is None or clock.limit[4:5] == "-" or _reaches(clock.limit, self.step.min_limit)
+        long_enough = (
+            self.step.min_limit is None or clock.limit[4:5] == "-" or _reaches(clock.limit, self.step.min_limit)
+        )
         return long_enough and self.instant(due, calendar) > clock.started_at
 
 
@@ -99,7 +101,9 @@ def first_step(name: str | None, due: Due, start: datetime, rule: "Rule", calend
     return None
 
 
-def firing(name: str, step: str, due: Due, calendar: WorkCalendar, at: datetime) -> tuple[list[Rung], Rung, Planned | None]:
+def firing(
+    name: str, step: str, due: Due, calendar: WorkCalendar, at: datetime
+) -> tuple[list[Rung], Rung, Planned | None]:
     """What happens when `step` is found due at `at`: the missed steps folded away, the one that fires, and the next.
 
     A missed step folds into the next while that one is due too and is no letter.

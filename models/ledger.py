@@ -15,7 +15,9 @@ GENESIS = "0" * 64
 
 def canonical(*values: Any) -> bytes:
     """One spelling for one content: sorted keys, no spaces, instants in UTC to the microsecond. Floats are refused."""
-    return json.dumps([_plain(value) for value in values], ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(
+        [_plain(value) for value in values], ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    ).encode()
 
 
 def _plain(value: Any) -> Any:

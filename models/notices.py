@@ -5,14 +5,14 @@ from datetime import datetime
 from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
-from .db import instant, primary_key
+from .db import instant, primary_key, reference
 
 
 class Notice(SQLModel, table=True):
     id: int | None = primary_key()
-    case_id: int = Field(foreign_key="case.id", index=True)
-    event_id: int = Field(foreign_key="case_event.id")
-    person_id: int = Field(foreign_key="person.id")
+    case_id: int = reference("case.id", index=True)
+    event_id: int = reference("case_event.id")
+    person_id: int = reference("person.id")
     channel: str = "in_app"
     text: str
     """A sentence in Chinese; holds no identity numbers, phones or accounts."""
@@ -30,13 +30,13 @@ class Orphan(SQLModel, table=True):
     """An escalation that nobody could take: shown on the dashboard until somebody is posted."""
 
     id: int | None = primary_key()
-    case_id: int = Field(foreign_key="case.id", index=True)
-    event_id: int = Field(foreign_key="case_event.id")
+    case_id: int = reference("case.id", index=True)
+    event_id: int = reference("case_event.id")
     step: str
     wanted: str
     """Which target found nobody."""
     at: datetime = instant()
-    taken_by_id: int | None = Field(default=None, foreign_key="person.id")
+    taken_by_id: int | None = reference("person.id", nullable=True)
 
     __table_args__ = (
         Index("uq_orphan_event_id_wanted", "event_id", "wanted", unique=True),

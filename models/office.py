@@ -32,25 +32,27 @@ class OfficeClock(SQLModel, table=True):
 def office_clock(session: Session) -> OfficeClock:
     clock = session.get(OfficeClock, 1)
     if clock is None:
-        real = session.scalar(select(func.clock_timestamp()))
-        assert real is not None
+        real = real_now(session)
         return OfficeClock(anchor_real=real, anchor_office=real, rate=1)
     return clock
 
 
-def office_now(session: Session) -> datetime:
-    """The office's "now", from the database server's own time, so that web and workers on several machines agree."""
+def real_now(session: Session) -> datetime:
+    """The database server's own time, so that web and workers on several machines agree."""
     real: datetime = session.scalar(select(func.clock_timestamp()))  # type: ignore[assignment]
-    return office_clock(session).read(real.astimezone(UTC))
+    return real.astimezone(UTC)
+
+
+def office_now(session: Session) -> datetime:
+    """The office's "now"."""
+    return office_clock(session).read(real_now(session))
 
 
 def set_office_clock(session: Session, at: datetime, rate: int = 1) -> OfficeClock:
     """Let the office be at `at` now, running `rate` times as fast as the world. For trials and demonstrations."""
-    real: datetime = session.scalar(select(func.clock_timestamp()))  # type: ignore[assignment]
+    real = real_now(session)
     clock = session.get(OfficeClock, 1) or OfficeClock(anchor_real=real, anchor_office=at)
     clock.anchor_real, clock.anchor_office, clock.rate = real, at, rate
     session.add(clock)
     session.flush()
     return clock
-
-

@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Index, String
 from sqlmodel import Field, Relationship, SQLModel
 
-from .db import primary_key
+from .db import primary_key, reference
 
 
 class Desk(StrEnum):
@@ -81,18 +81,18 @@ class Body(SQLModel, table=True):
     """`company`, `committee`, `residents_committee`, `street_office`, `district_housing`, `fund_centre`."""
     name: str = Field(unique=True)
     code: str | None = None
-    area_id: int | None = Field(default=None, foreign_key="area.id", index=True)
+    area_id: int | None = reference("area.id", nullable=True, index=True)
 
 
 class Post(SQLModel, table=True):
     """A role held by a person at a body, over an area, from a day to a day (both included)."""
 
     id: int | None = primary_key()
-    person_id: int = Field(foreign_key="person.id", index=True)
+    person_id: int = reference("person.id", index=True)
     role: Role = Field(sa_type=String)  # type: ignore[call-overload]
-    body_id: int | None = Field(default=None, foreign_key="body.id", index=True)
+    body_id: int | None = reference("body.id", nullable=True, index=True)
     area_path: str
-    estate_id: int | None = Field(default=None, foreign_key="estate.id", index=True)
+    estate_id: int | None = reference("estate.id", nullable=True, index=True)
     """For owners: the estate in which they own."""
     from_day: date
     to_day: date | None = None
@@ -124,8 +124,8 @@ class Substitution(SQLModel, table=True):
     """`substitute_id` stands in for `absent_id` from a day to a day (both included)."""
 
     id: int | None = primary_key()
-    absent_id: int = Field(foreign_key="person.id", index=True)
-    substitute_id: int = Field(foreign_key="person.id", index=True)
+    absent_id: int = reference("person.id", index=True)
+    substitute_id: int = reference("person.id", index=True)
     from_day: date
     to_day: date
 

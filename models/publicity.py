@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Field, SQLModel
 
-from .db import instant, jsonb, primary_key
+from .db import instant, jsonb, primary_key, reference
 from .worktime import OFFICE_ZONE
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ class Publicity(SQLModel, table=True):
     """A publicity that has run: whole days from `from_day` to `to_day`, both included."""
 
     id: int | None = primary_key()
-    case_id: int = Field(foreign_key="case.id", index=True)
+    case_id: int = reference("case.id", index=True)
     stage: str
     from_day: date
     to_day: date
@@ -32,9 +32,9 @@ class Objection(SQLModel, table=True):
     """异议: raised during a publicity, and answered there."""
 
     id: int | None = primary_key()
-    case_id: int = Field(foreign_key="case.id", index=True)
+    case_id: int = reference("case.id", index=True)
     stage: str
-    by_id: int | None = Field(default=None, foreign_key="person.id")
+    by_id: int | None = reference("person.id", nullable=True)
     text: str
     at: datetime = instant()
     answer: str | None = None

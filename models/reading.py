@@ -126,9 +126,7 @@ def may_be_one(some: Iterable[str], others: Iterable[str]) -> bool:
 
 def _fits(masked: str, number: str) -> bool:
     shown = _MASK.sub(lambda found: "\0" * len(found[0]), masked)
-    return len(shown) == len(number) and all(
-        left in ("\0", right) for left, right in zip(shown, number, strict=True)
-    )
+    return len(shown) == len(number) and all(left in ("\0", right) for left, right in zip(shown, number, strict=True))
 
 
 _AREA = re.compile(r"([+-]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?)(?:m2|平方米|平方|平米)?", re.IGNORECASE)
@@ -215,9 +213,7 @@ _KIND_OF_ESTATE = re.compile(r"(?:住宅区|住宅小区|小区|物业管理区�
 
 def estate_named_in(titles: Sequence[str]) -> str | None:
     """`莲花苑小区业主名册` → `莲花苑`; `住宅区业主名册（样表）` names none."""
-    found = [
-        named[1] for pattern in (_NAMED, _TITLED) for title in titles if (named := pattern.search(title))
-    ]
+    found = [named[1] for pattern in (_NAMED, _TITLED) for title in titles if (named := pattern.search(title))]
     names = (_bare_name(name) for name in found)
     return next((name for name in names if len(name) >= 2 and name not in ("本", "全市")), None)
 

@@ -151,9 +151,7 @@ def read_ballots(data: bytes, *, filename: str = "", limit: int = LIMIT) -> Ball
         _, first = lines.setdefault(what, (ballot, line))
         if first is not line:
             sentence = f"{ballot.unit}的表决票在{line.where}重复了{first.where}，只计一次。"
-            found.merged.append(
-                Finding("pasted_twice", sentence, (first.row, line.row), ballot.unit, "ballots")
-            )
+            found.merged.append(Finding("pasted_twice", sentence, (first.row, line.row), ballot.unit, "ballots"))
     if not lines and not (found.undecided or found.refused):
         raise Invalid("表决票文件的表头之下一张票也没有，请确认文件已经填好。", field="ballots")
     _note_unread(tables, found, "ballots")
@@ -167,9 +165,7 @@ def read_ballots(data: bytes, *, filename: str = "", limit: int = LIMIT) -> Ball
     )
 
 
-def belongs_to(
-    reading: RosterReading | BallotsReading, estate_name: str | None, known_units: Iterable[str]
-) -> None:
+def belongs_to(reading: RosterReading | BallotsReading, estate_name: str | None, known_units: Iterable[str]) -> None:
     """Raise `Invalid` when these papers are another estate's: their title names another, or most units are unknown.
 
     `known_units` are labels as `unit_label` writes them; none given, only the name is compared.
@@ -193,9 +189,7 @@ def belongs_to(
 
 def masked_name(owner: str) -> str:
     """For screens and notices: `苏伟、武建博` → `苏*、武**`. A company's name is public and stays."""
-    return "、".join(
-        name if is_company(name) else name[:1] + "*" * (len(name) - 1) for name in owner.split("、")
-    )
+    return "、".join(name if is_company(name) else name[:1] + "*" * (len(name) - 1) for name in owner.split("、"))
 
 
 def masked_id(number: str | None) -> str:
@@ -213,9 +207,7 @@ def _patterns(*words: str) -> tuple[re.Pattern[str], ...]:
 _UNIT_COLUMNS = {
     "building": _patterns("^(楼栋|栋|幢|座|楼)(号|座)?$"),
     "section": _patterns("^单元号?$"),
-    "unit": _patterns(
-        "房号|房间号|室号|房屋(编号|坐落|号)", "单元|门牌|坐落|户号|^房屋$|专有部分(编号|名称)?$"
-    ),
+    "unit": _patterns("房号|房间号|室号|房屋(编号|坐落|号)", "单元|门牌|坐落|户号|^房屋$|专有部分(编号|名称)?$"),
     "owner": _patterns("业主|产权人|权利人|所有权人|买受人", "姓名|户主|投票人|表决人"),
 }
 _ROSTER_COLUMNS = {
@@ -393,7 +385,9 @@ class _RosterReader:
             rows = tuple(entry.line.row for entry in entries)
             where = "、".join(entry.line.where for entry in entries)
             if not all(best.agrees_with(entry) for entry in entries):
-                sentence = f"{unit}出现了{len(rows)}次（{where}），{_difference(entries)}不同，未计入；请核实后只留一行。"
+                sentence = (
+                    f"{unit}出现了{len(rows)}次（{where}），{_difference(entries)}不同，未计入；请核实后只留一行。"
+                )
                 self.found.undecided.append(Finding("unit_twice", sentence, rows, unit))
                 continue
             for entry in entries[1:]:
@@ -427,9 +421,7 @@ class _RosterReader:
 
         A company may stand without its number: there is but one of its name.
         """
-        companies = {
-            entry.names: entry.sole_id for entry in entries if entry.sole_id and is_company(entry.owner)
-        }
+        companies = {entry.names: entry.sole_id for entry in entries if entry.sole_id and is_company(entry.owner)}
         owners: dict[object, list[_Entry]] = defaultdict(list)
         for entry in entries:
             number = entry.sole_id or (None if entry.ids else companies.get(entry.names))
@@ -438,15 +430,11 @@ class _RosterReader:
 
     def _owner_keys(self, entries: Sequence[_Entry], owners: dict[object, list[_Entry]]) -> dict[str, str]:
         owner_of = {entry.unit: who for who, units in owners.items() for entry in units}
-        sellers = {
-            who: units for who, units in owners.items() if any(e.unsold and not e.undelivered for e in units)
-        }
+        sellers = {who: units for who, units in owners.items() if any(e.unsold and not e.undelivered for e in units)}
         named = [units[0] for units in sellers.values() if units[0].names]
         if len(named) > 1:
             names = "、".join(f"“{masked_name(entry.owner)}”" for entry in named)
-            self._doubt(
-                "two_developers", named, f"未售单元写的是{names}，暂合并按一人计；请核实是否同一建设单位。"
-            )
+            self._doubt("two_developers", named, f"未售单元写的是{names}，暂合并按一人计；请核实是否同一建设单位。")
         keys: dict[str, str] = {}
         first: dict[object, str] = {}
         for entry in entries:
@@ -468,9 +456,7 @@ class _RosterReader:
             if not frozenset.intersection(*(entry.names for entry in entries)):
                 self._doubt("same_id", entries, f"证件号码相同而姓名不同，暂按{count}人计；请核实。")
             elif count > 1:
-                self._note(
-                    "joint_and_alone", entries, f"业主有共有也有单独所有，不是同一买受人，按{count}人计。"
-                )
+                self._note("joint_and_alone", entries, f"业主有共有也有单独所有，不是同一买受人，按{count}人计。")
 
     def _compare_names(self, owners: dict[object, list[_Entry]]) -> None:
         by_names: dict[frozenset[str], list[list[_Entry]]] = defaultdict(list)
@@ -481,21 +467,13 @@ class _RosterReader:
             first = [units[0] for units in groups]
             if len(groups) == 1:
                 if _may_be_namesakes(groups[0]):
-                    self._doubt(
-                        "same_owner", groups[0], "业主同名，都没有证件号码，暂按1人计；请补上证件号码。"
-                    )
+                    self._doubt("same_owner", groups[0], "业主同名，都没有证件号码，暂按1人计；请补上证件号码。")
             elif len(names) > 1:
-                self._doubt(
-                    "same_owners", first, f"共有人相同而证件号码不同或不全，暂按{len(first)}人计；请核实。"
-                )
+                self._doubt("same_owners", first, f"共有人相同而证件号码不同或不全，暂按{len(first)}人计；请核实。")
             elif is_company(first[0].owner):
-                self._doubt(
-                    "same_owner", first, f"业主是同名单位而证件号码不同，暂按{len(first)}人计；请核实。"
-                )
+                self._doubt("same_owner", first, f"业主是同名单位而证件号码不同，暂按{len(first)}人计；请核实。")
             elif len(first) > _MANY or any(_may_be_same(*pair) for pair in combinations(first, 2)):
-                self._doubt(
-                    "same_owner", first, f"业主同名，证件号码不全，暂按{len(first)}人计；请补全证件号码。"
-                )
+                self._doubt("same_owner", first, f"业主同名，证件号码不全，暂按{len(first)}人计；请补全证件号码。")
             else:
                 self._note("namesakes", first, f"业主同名，证件号码不同，按{len(first)}人计。")
 
@@ -507,9 +485,7 @@ class _RosterReader:
 
 
 def _about(kind: str, entries: Sequence[_Entry], said: str) -> Finding:
-    units = "、".join(entry.unit for entry in entries[:5]) + (
-        f"等{len(entries)}个单元" if len(entries) > 5 else ""
-    )
+    units = "、".join(entry.unit for entry in entries[:5]) + (f"等{len(entries)}个单元" if len(entries) > 5 else "")
     return Finding(kind, f"{units}：{said}", tuple(entry.line.row for entry in entries), entries[-1].unit)
 
 
@@ -556,9 +532,7 @@ def _ballot(line: Line, found: Findings) -> BallotLine | None:
 
     if not unit:
         if written and not total_in(line.texts):
-            found.undecided.append(
-                finding("no_unit", f"表决票{line.where}看不出房号，未计；请核实是哪个单元的票。")
-            )
+            found.undecided.append(finding("no_unit", f"表决票{line.where}看不出房号，未计；请核实是哪个单元的票。"))
         return None
     opinion = opinion_in(written)
     if opinion == "void":

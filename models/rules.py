@@ -79,7 +79,9 @@ class Rulebook:
         """The version for a case of that law day and place: the narrowest area first, then the newest version."""
         found = [rule for rule in self._versions.get(rule_id, ()) if rule.applies(law_day, path)]
         if not found:
-            raise Conflict(f"规则库中没有 {law_day:%Y-%m-%d} 有效的规则“{rule_id}”，请联系系统管理员补录。", rule=rule_id)
+            raise Conflict(
+                f"规则库中没有 {law_day:%Y-%m-%d} 有效的规则“{rule_id}”，请联系系统管理员补录。", rule=rule_id
+            )
         return max(found, key=lambda rule: (len(rule.area_path), rule.effective_from, rule.version))
 
     def versions(self) -> Mapping[str, list[Rule]]:

@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from .db import instant, jsonb, primary_key
+from .db import instant, jsonb, primary_key, reference
 
 
 class Login(SQLModel, table=True):
     """A server-side session: the cookie holds the secret, the row its sha256."""
 
     token_hash: str = Field(primary_key=True)
-    person_id: int = Field(foreign_key="person.id", index=True)
+    person_id: int = reference("person.id", index=True)
     csrf: str
     made_at: datetime = instant()
     expires_at: datetime = instant(index=True)
@@ -22,7 +22,7 @@ class ApiToken(SQLModel, table=True):
     __tablename__ = "api_token"
     id: int | None = primary_key()
     token_hash: str = Field(unique=True)
-    person_id: int = Field(foreign_key="person.id", index=True)
+    person_id: int = reference("person.id", index=True)
     label: str = ""
     made_at: datetime = instant()
     revoked_at: datetime | None = instant(nullable=True)
@@ -32,7 +32,7 @@ class IdempotencyKey(SQLModel, table=True):
     """A write that has happened: the same key and body get the first answer again; another body is refused."""
 
     __tablename__ = "idempotency_key"
-    person_id: int = Field(foreign_key="person.id", primary_key=True)
+    person_id: int = reference("person.id", primary_key=True)
     key: str = Field(primary_key=True, max_length=200)
     body_hash: str
     status: int

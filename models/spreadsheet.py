@@ -99,9 +99,7 @@ def _run_reader(data: bytes) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         return {"refused": "large"}
     if reader.returncode == 0:
-        answer: dict[str, Any] = json.loads(
-            reader.stdout, object_hook=_dated, parse_constant=str
-        )  # a NaN is a word
+        answer: dict[str, Any] = json.loads(reader.stdout, object_hook=_dated, parse_constant=str)  # a NaN is a word
         return answer
     # killed by its limits, or out of memory; anything else is a file that calamine stumbled over
     large = reader.returncode < 0 or b"MemoryError" in reader.stderr

@@ -62,9 +62,7 @@ def statutory_holidays(year: int) -> dict[date, str]:
     """
     table = _FESTIVALS.split()
     row = table.index(str(year))
-    spring, tombs, boats, autumn = (
-        date(year, int(day[:2]), int(day[2:])) for day in table[row + 1 : row + 5]
-    )
+    spring, tombs, boats, autumn = (date(year, int(day[:2]), int(day[2:])) for day in table[row + 1 : row + 5])
     days = {date(year, 1, 1): "元旦"}
     days |= {spring + timedelta(days=offset): "春节" for offset in range(-1, 3)}
     days |= {
@@ -469,9 +467,7 @@ def _explained_days(
     return lines
 
 
-def _explained_hours(
-    began: datetime, limit: Limit, calendar: WorkCalendar, pauses: Sequence[Pause]
-) -> list[DayLine]:
+def _explained_hours(began: datetime, limit: Limit, calendar: WorkCalendar, pauses: Sequence[Pause]) -> list[DayLine]:
     last, moved = _last_instant(began, limit, calendar, pauses)
     due_day = _due_at(last, calendar).due_day
     edges = [began, *chain.from_iterable(moved), last]
@@ -484,10 +480,10 @@ def _explained_hours(
             a, b = max(a, midnight), min(b, midnight + timedelta(days=1))
             if a < b:
                 hours += b - a if limit.unit == "h" else working_time_between(a, b, calendar)
-        stopped = any(
-            paused < midnight + timedelta(days=1) and resumed > midnight for paused, resumed in moved
+        stopped = any(paused < midnight + timedelta(days=1) and resumed > midnight for paused, resumed in moved)
+        why = (
+            f"{calendar.why(day)}，{f'计{_spoken(hours)}' if hours else '不计时'}{'，暂停期间不计' if stopped else ''}"
         )
-        why = f"{calendar.why(day)}，{f'计{_spoken(hours)}' if hours else '不计时'}{'，暂停期间不计' if stopped else ''}"
         lines.append(DayLine(day, bool(hours), why + _provisional(day, calendar)))
     return lines
 

@@ -97,9 +97,7 @@ def face_for(char: str, role: Role, paper: str) -> Face:
                 return face
             tried.append(face.fontName)
     if not tried:
-        raise Unavailable(
-            f"没有可用的{role}字体：请运行 make setup 安装字体，或用 BANJIE_FONTS 指定字体文件夹。"
-        )
+        raise Unavailable(f"没有可用的{role}字体：请运行 make setup 安装字体，或用 BANJIE_FONTS 指定字体文件夹。")
     named = f"“{char}”（U+{ord(char):04X}）" if char.isprintable() else f"U+{ord(char):04X}"
     problem = f"《{paper}》无法排印：{'、'.join(tried)} 都没有{named}这个字。"
     raise Invalid(f"{problem}请更正此字，或把含有此字的字体放入 BANJIE_FONTS 文件夹。")
@@ -129,10 +127,6 @@ def _files(role: Role, own: Path | None, node_modules: Path) -> tuple[Path, ...]
         raise Unavailable(f"BANJIE_FONTS 指定的字体文件夹 {own} 不存在。")
     mine = sorted(file for file in own.rglob("*") if file.suffix.lower() in SUFFIXES) if own else []
     found = [file for word in OWN[role] for file in mine if word in file.stem.lower()]
-    found += [
-        file for folder in SYSTEM if folder.is_dir() for file in sorted(folder.rglob(f"{FANDOL[role]}.*"))
-    ]
-    found += [
-        file for name in PACKAGED[role] if (file := node_modules / "@expo-google-fonts" / name).is_file()
-    ]
+    found += [file for folder in SYSTEM if folder.is_dir() for file in sorted(folder.rglob(f"{FANDOL[role]}.*"))]
+    found += [file for name in PACKAGED[role] if (file := node_modules / "@expo-google-fonts" / name).is_file()]
     return tuple(dict.fromkeys(found))

@@ -277,9 +277,7 @@ def _annexes(letter: Letter) -> list[Row]:
     for number, name in enumerate(letter.annexes, 1):
         label = ("附件：" if number == 1 else "") + (f"{number}." if len(letter.annexes) > 1 else "")
         hang = 6 if len(letter.annexes) > 1 else 5
-        lines = broken(
-            tokens(label + name, Role.BODY, letter.title), first=2 if number == 1 else 5, rest=hang
-        )
+        lines = broken(tokens(label + name, Role.BODY, letter.title), first=2 if number == 1 else 5, rest=hang)
         rows += flushed(lines)
     return rows
 

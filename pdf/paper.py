@@ -151,9 +151,7 @@ def may_break(left: Token, right: Token) -> bool:
 
 def keeps_together(left: Token, right: Token) -> bool:
     """Better not broken: a number with hyphens, a date."""
-    return right.text[0].isascii() and (
-        left.text[-1] in "-/" or (left.text in "年月" and right.text[0].isdigit())
-    )
+    return right.text[0].isascii() and (left.text[-1] in "-/" or (left.text in "年月" and right.text[0].isdigit()))
 
 
 def _cut(given: Sequence[Token], start: int, end: int, room: int) -> int:
@@ -342,9 +340,7 @@ class Sheets:
         self._canvas.rect(x, top - upper, RULE_LENGTH, upper, stroke=0, fill=1)
         self._canvas.rect(x, top - upper - BETWEEN - lower, RULE_LENGTH, lower, stroke=0, fill=1)
 
-    def _glyphs(
-        self, line: Line, x: float, y: float, size: float, pitch: float, squeeze: float = 1.0
-    ) -> None:
+    def _glyphs(self, line: Line, x: float, y: float, size: float, pitch: float, squeeze: float = 1.0) -> None:
         text = self._canvas.beginText()
         for piece in _pieces(line, x, size, pitch, squeeze):
             self.fonts[piece.face.fontName] = None

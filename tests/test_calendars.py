@@ -72,9 +72,7 @@ def problems(text: str) -> str:
 
 @pytest.mark.parametrize("year", TABLE)
 def test_the_shipped_years_equal_the_state_councils_list(year: int) -> None:
-    table = WorkCalendar(
-        "table", {y: (days_of(y, off), days_of(y, work)) for y, (off, work, _) in TABLE.items()}
-    )
+    table = WorkCalendar("table", {y: (days_of(y, off), days_of(y, work)) for y, (off, work, _) in TABLE.items()})
     differ = [day for day in each_day(year, year) if shipped().is_working(day) != table.is_working(day)]
     assert not differ
     assert sum(shipped().is_working(day) for day in each_day(year, year)) == TABLE[year][2]
@@ -118,9 +116,7 @@ def test_a_notice_as_published_reads_as_the_list(year: int) -> None:
 
 def test_a_reading_makes_a_calendar() -> None:
     readings = [read_notice(notice(year)) for year in TABLE]
-    calendar = WorkCalendar(
-        "read", {reading.year: (reading.off, reading.work) for reading in readings if reading.year}
-    )
+    calendar = WorkCalendar("read", {reading.year: (reading.off, reading.work) for reading in readings if reading.year})
     differ = [day for day in each_day(2022, 2026) if calendar.is_working(day) != shipped().is_working(day)]
     assert not differ
     assert readings[-1].names[date(2026, 9, 20)] == "国庆节"
@@ -135,11 +131,7 @@ def test_a_pasted_notice_may_be_broken_into_lines_spaced_and_half_width() -> Non
     assert read_notice(half) == plain
     narrow = "\r\n".join(text.replace("\n", "")[i : i + 17] for i in range(0, len(text), 17))
     assert read_notice(narrow) == plain
-    web = (
-        "首页 > 政策 > 2025-11-04\n"
-        + text.replace("日（", "日 （")
-        + "[ 责编：某某 ] 2025年11月5日放假安排解读"
-    )
+    web = "首页 > 政策 > 2025-11-04\n" + text.replace("日（", "日 （") + "[ 责编：某某 ] 2025年11月5日放假安排解读"
     assert read_notice("\ufeff" + web) == plain
 
 
@@ -193,9 +185,7 @@ def test_a_holiday_announced_but_without_its_paragraph_is_missed() -> None:
     text = "\n".join(line for line in notice(2026).split("\n") if "清明节：" not in line)
     assert "缺少“清明节”的安排" in problems(text)
     # even when the opening, too, has been lost, since the law knows seven holidays
-    assert "缺少“清明节”的安排" in problems(
-        "\n".join(line for line in text.split("\n") if "经国务院" not in line)
-    )
+    assert "缺少“清明节”的安排" in problems("\n".join(line for line in text.split("\n") if "经国务院" not in line))
 
 
 @pytest.mark.parametrize("year", TABLE)

@@ -225,6 +225,4 @@ def _remembered(url: str) -> int:
 def _servers(data: Path) -> list[int]:
     """Processes that still work in `data`; a zombie does not."""
     time.sleep(0.2)
-    return [
-        int(path.name) for path in Path("/proc").glob("[0-9]*") if embedded._works_in(int(path.name), data)
-    ]
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*") if embedded._works_in(int(path.name), data)]

@@ -108,13 +108,9 @@ def test_facts_that_went_through_json_give_the_same_letter(kind: str) -> None:
 
 
 def test_the_same_letter_gives_the_same_bytes_in_another_process() -> None:
-    script = (
-        "from pdf.letter import *; print(draw(write('transfer_notice', sample('transfer_notice'))).sha256)"
-    )
+    script = "from pdf.letter import *; print(draw(write('transfer_notice', sample('transfer_notice'))).sha256)"
     elsewhere = {**os.environ, "TZ": "America/New_York", "SOURCE_DATE_EPOCH": "99", "PYTHONHASHSEED": "5"}
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=elsewhere
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=elsewhere)
     assert done.stdout.strip() == draw(write("transfer_notice", sample("transfer_notice"))).sha256
 
 
@@ -186,9 +182,7 @@ def test_the_signature_never_stands_alone(copies: tuple[str, ...], note: str | N
 
 
 def test_annexes_are_listed_under_the_text() -> None:
-    listed = replace(
-        LETTER, annexes=("工程预算书（含曳引机、钢丝绳、门机系统及控制柜的规格型号与单价）", "现场照片")
-    )
+    listed = replace(LETTER, annexes=("工程预算书（含曳引机、钢丝绳、门机系统及控制柜的规格型号与单价）", "现场照片"))
     text = read_back(draw(listed).pdf)
     assert "特此函复。附件：1.工程预算书（含曳引机" in text and "2.现场照片深圳市福田区" in text
     assert "附件：现场照片" in read_back(draw(replace(LETTER, annexes=("现场照片",))).pdf)

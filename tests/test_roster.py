@@ -174,9 +174,7 @@ def test_a_number_partly_hidden_that_cannot_be_the_namesakes_is_another_owner() 
 
 
 def test_people_whose_shown_digits_agree_are_not_one_owner() -> None:
-    reading = roster(
-        ("1栋0101", "苏伟", "440387********4899", 100), ("1栋0102", "武建博", "440387********4899", 100)
-    )
+    reading = roster(("1栋0101", "苏伟", "440387********4899", 100), ("1栋0102", "武建博", "440387********4899", 100))
     assert (reading.heads, reading.undecided) == (2, ())
 
 
@@ -342,9 +340,7 @@ def test_every_visible_sheet_with_a_header_is_read() -> None:
 def test_building_and_section_may_be_columns_of_their_own() -> None:
     header = ("楼栋", "单元", "房号", "产权人", "套内面积（㎡）", "建筑\n面积（㎡）")
     reading = read_roster(
-        workbook(
-            [header, (1, 2, 101, "苏伟", 70, 88.5), ("", "", 102, "刘洋", 60, 77)], merge=["A2:A3", "B2:B3"]
-        )
+        workbook([header, (1, 2, 101, "苏伟", 70, 88.5), ("", "", 102, "刘洋", 60, 77)], merge=["A2:A3", "B2:B3"])
     )
     assert [(line.unit, line.area_dm2) for line in reading.lines] == [
         ("1栋2单元0101", 88_50),

@@ -128,9 +128,7 @@ def test_a_first_start_ends_with_one_address_and_the_accounts(office: Office) ->
         ("数据库", ("postgres", "-D")),
     ],
 )
-def test_what_dies_comes_back_and_the_operator_is_told(
-    office: Office, title: str, words: tuple[str, ...]
-) -> None:
+def test_what_dies_comes_back_and_the_operator_is_told(office: Office, title: str, words: tuple[str, ...]) -> None:
     if title == "数据库":
         _remember(office)
     (victim,) = office.pids(*words)
@@ -175,9 +173,7 @@ def test_missed_runs_are_deleted_but_the_newest_and_the_shift_starts_anew(office
     assert office.shifts() == shifts + 1
 
 
-def test_a_second_one_on_the_same_folder_or_port_is_refused_in_a_sentence(
-    office: Office, tmp_path: Path
-) -> None:
+def test_a_second_one_on_the_same_folder_or_port_is_refused_in_a_sentence(office: Office, tmp_path: Path) -> None:
     output = office.output.read_text()
     second = office.run()
     assert second.wait(30) == 1

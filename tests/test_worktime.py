@@ -43,9 +43,7 @@ def pause(paused: str, resumed: str) -> Pause:
     return Pause(at(paused), at(resumed))
 
 
-def due_day(
-    start: str, limit: str, *pauses: Pause, end: End = "roll", calendar: WorkCalendar = CALENDAR
-) -> str:
+def due_day(start: str, limit: str, *pauses: Pause, end: End = "roll", calendar: WorkCalendar = CALENDAR) -> str:
     return due(at(start), Limit.parse(limit), calendar, end=end, pauses=pauses).due_day.isoformat()
 
 
@@ -103,9 +101,7 @@ def test_due_days_equal_the_table(start: str, limit: str, expected: str) -> None
         ("2026-10-09T10:00", "2026-10-10"),  # before a Saturday that is worked
     ],
 )
-def test_a_start_outside_hours_or_on_a_holiday_counts_from_the_next_working_day(
-    start: str, expected: str
-) -> None:
+def test_a_start_outside_hours_or_on_a_holiday_counts_from_the_next_working_day(start: str, expected: str) -> None:
     assert due_day(start, "1wd") == expected
 
 
@@ -240,10 +236,7 @@ def test_calendar_days_move_the_unrolled_end_which_then_rolls() -> None:
     # the raw end, Saturday 10-03, moves by two to Monday 10-05, which rolls to 10-09; from 10-09 it would be 10-11
     assert due_day("2025-09-03", "30d", pause("2025-09-10T09:00", "2025-09-12T09:00")) == "2025-10-09"
     assert due_day("2025-09-03", "30d", pause("2025-09-10T09:00", "2025-09-17T09:00")) == "2025-10-10"
-    assert (
-        due_day("2025-09-03", "30d", pause("2025-09-10T09:00", "2025-09-12T09:00"), end="none")
-        == "2025-10-05"
-    )
+    assert due_day("2025-09-03", "30d", pause("2025-09-10T09:00", "2025-09-12T09:00"), end="none") == "2025-10-05"
 
 
 def test_months_move_by_the_calendar_days_of_the_pause_then_roll() -> None:
@@ -259,8 +252,7 @@ def test_a_pause_between_the_raw_end_and_the_day_it_rolled_to_ends_the_limit_whe
 
 def test_hours_skip_the_time_that_passed() -> None:
     assert (
-        due_at("2026-10-12T09:00", "2h", pause("2026-10-12T10:00", "2026-10-12T10:30"))
-        == "2026-10-12T11:30:00+08:00"
+        due_at("2026-10-12T09:00", "2h", pause("2026-10-12T10:00", "2026-10-12T10:30")) == "2026-10-12T11:30:00+08:00"
     )
     # office hours: paused over lunch costs nothing, paused over an afternoon costs the afternoon
     lunch = pause("2026-10-12T12:00", "2026-10-12T14:00")
@@ -275,9 +267,7 @@ def test_several_pauses_in_any_order_overlapping_or_not() -> None:
         pause("2026-10-14T10:00", "2026-10-16T09:00"),
     )
     together = pause("2026-10-13T10:00", "2026-10-16T09:00")
-    assert (
-        due_day("2026-10-12", "5wd", second, first) == due_day("2026-10-12", "5wd", together) == "2026-10-22"
-    )
+    assert due_day("2026-10-12", "5wd", second, first) == due_day("2026-10-12", "5wd", together) == "2026-10-22"
     apart = pause("2026-10-20T10:00", "2026-10-22T09:00")
     assert due_day("2026-10-12", "5wd", first, apart) == "2026-10-23"
     # paused again on the last day that a pause had made
@@ -352,9 +342,7 @@ def test_the_table_of_festivals_equals_an_independent_one() -> None:
         days = statutory_holidays(year)
         new_year = lunar.lunar_new_year_date(year)[0]
         assert new_year
-        assert [day for day, name in days.items() if name == "春节"] == [
-            new_year + n * DAY for n in range(-1, 3)
-        ]
+        assert [day for day, name in days.items() if name == "春节"] == [new_year + n * DAY for n in range(-1, 3)]
         assert lunar.qingming_date(year)[0] in days
         assert lunar.dragon_boat_date(year)[0] in days
         assert lunar.mid_autumn_date(year)[0] in days
@@ -502,11 +490,7 @@ def oracle(
     last_may_be: Callable[[date], bool],
 ) -> date:
     """Walk day by day. A pause that stands on the last day, or between it and the day it rolled to, ends on its resumption."""
-    spans = [
-        (p.paused_at.date(), p.resumed_at.date())
-        for p in pauses
-        if p.resumed_at and p.resumed_at.date() >= start
-    ]
+    spans = [(p.paused_at.date(), p.resumed_at.date()) for p in pauses if p.resumed_at and p.resumed_at.date() >= start]
 
     def rolled(day: date) -> date:
         while not last_may_be(day):
@@ -563,15 +547,10 @@ def test_working_days_with_pauses_agree_with_a_walk(case: tuple[datetime, int, l
 
 @EXAMPLES
 @given(cases(longest=60, spread=70), st.booleans())
-def test_calendar_days_with_pauses_agree_with_a_walk(
-    case: tuple[datetime, int, list[Pause]], rolls: bool
-) -> None:
+def test_calendar_days_with_pauses_agree_with_a_walk(case: tuple[datetime, int, list[Pause]], rolls: bool) -> None:
     start, n, pauses = case
     expected = oracle(start.date(), n, pauses, always, CALENDAR.is_working if rolls else always)
-    assert (
-        due(start, Limit(n, "d"), CALENDAR, end="roll" if rolls else "none", pauses=pauses).due_day
-        == expected
-    )
+    assert due(start, Limit(n, "d"), CALENDAR, end="roll" if rolls else "none", pauses=pauses).due_day == expected
 
 
 @EXAMPLES
@@ -580,10 +559,7 @@ def test_months_with_pauses_agree_with_a_walk(case: tuple[datetime, int, list[Pa
     start, n, pauses = case
     length = (matching_day(start.date(), n) - start.date()).days
     expected = oracle(start.date(), length, pauses, always, CALENDAR.is_working if rolls else always)
-    assert (
-        due(start, Limit(n, "mo"), CALENDAR, end="roll" if rolls else "none", pauses=pauses).due_day
-        == expected
-    )
+    assert due(start, Limit(n, "mo"), CALENDAR, end="roll" if rolls else "none", pauses=pauses).due_day == expected
 
 
 def walked(start: datetime, hours: int, pauses: list[Pause], counts: Callable[[datetime], bool]) -> datetime:

@@ -21,7 +21,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from sqlmodel import Session, SQLModel
 from statemachine import Event, State, StateChart
 from statemachine.exceptions import TransitionNotAllowed
@@ -207,7 +216,9 @@ class Move:
 
     def running(self, kind: str) -> "Clock | None":
         """The stage's running clock of that kind (`deadline` or `period`)."""
-        return next((c for c in self.clocks if c.kind == kind and c.limits == self.case.stage and not c.paused_at), None)
+        return next(
+            (c for c in self.clocks if c.kind == kind and c.limits == self.case.stage and not c.paused_at), None
+        )
 
 
 # --- types -----------------------------------------------------------------------------------------------------------
@@ -382,7 +393,8 @@ def casetype(type_id: str) -> type[CaseType]:
     """Raises `Invalid` where no such type is installed."""
     found = casetypes().get(type_id)
     if found is None:
-        raise Invalid(f"没有“{type_id}”这种事项；现有：{'、'.join(f'{k}（{v.title}）' for k, v in casetypes().items())}。", field="type")
+        raise Invalid(
+            f"没有“{type_id}”这种事项；现有：{'、'.join(f'{k}（{v.title}）' for k, v in casetypes().items())}。",
+            field="type",
+        )
     return found
-
-

@@ -121,25 +121,46 @@ class FundRequest(CaseType):
     # --- stages: domain of the national procedure (165号令) and Shenzhen's delegation to the districts ---
 
     need = Stage(
-        "需求与查勘", desk=Desk.APPLICANT, initial=True, waits_on="applicant",
+        "需求与查勘",
+        desk=Desk.APPLICANT,
+        initial=True,
+        waits_on="applicant",
         needs=(Need("现场照片"), Need("保修期证明"), Need("房屋权属信息", by="sharing")),
     )
-    planning = Stage("方案与预算", desk=Desk.APPLICANT, waits_on="applicant", needs=(Need("使用方案"), Need("工程预算")))
+    planning = Stage(
+        "方案与预算", desk=Desk.APPLICANT, waits_on="applicant", needs=(Need("使用方案"), Need("工程预算"))
+    )
     cost_review = Stage("造价审核", desk=Desk.APPLICANT, waits_on="applicant", needs=(Need("预算审核报告"),))
     plan_publicity = Stage(
-        "方案公示", desk=Desk.APPLICANT, periods=(Period("fund.plan_publicity", "publicity_ends"),), needs=(Need("公示照片"),)
+        "方案公示",
+        desk=Desk.APPLICANT,
+        periods=(Period("fund.plan_publicity", "publicity_ends"),),
+        needs=(Need("公示照片"),),
     )
     decision = Stage(
-        "业主表决", desk=Desk.APPLICANT, also=(Desk.COMMITTEE,), waits_on="applicant",
+        "业主表决",
+        desk=Desk.APPLICANT,
+        also=(Desk.COMMITTEE,),
+        waits_on="applicant",
         periods=(Period("fund.assembly_notice", "window_opens"), Period("fund.voting_window", "window_ends")),
         needs=(Need("业主名册"), Need("表决票")),
     )
     result_publicity = Stage(
-        "结果公示", desk=Desk.APPLICANT, periods=(Period("fund.result_publicity", "publicity_ends"),), needs=(Need("公示照片"),)
+        "结果公示",
+        desk=Desk.APPLICANT,
+        periods=(Period("fund.result_publicity", "publicity_ends"),),
+        needs=(Need("公示照片"),),
     )
     application = Stage(
-        "申请划拨", desk=Desk.APPLICANT, waits_on="applicant",
-        needs=(Need("施工合同"), Need("申请表"), Need("业主共同决定结果", by="sharing"), Need("业主名册", by="sharing")),
+        "申请划拨",
+        desk=Desk.APPLICANT,
+        waits_on="applicant",
+        needs=(
+            Need("施工合同"),
+            Need("申请表"),
+            Need("业主共同决定结果", by="sharing"),
+            Need("业主名册", by="sharing"),
+        ),
     )
     intake = Stage("受理", desk=Desk.STREET, deadline="fund.intake")
     correction = Stage(
@@ -148,11 +169,17 @@ class FundRequest(CaseType):
     review = Stage("划拨审核", desk=Desk.DISTRICT, deadline="fund.review")
     first_payment = Stage("首期款拨付", desk=Desk.CITY, deadline="fund.first_payment")
     works = Stage("施工", desk=Desk.APPLICANT, deadline="fund.works", needs=(Need("施工记录"),))
-    acceptance = Stage("竣工验收", desk=Desk.COMMITTEE, waits_on="committee", needs=(Need("竣工验收文件"), Need("结算审核报告")))
-    settlement = Stage("申请尾款", desk=Desk.APPLICANT, waits_on="applicant", needs=(Need("结算审核报告"), Need("合法票据")))
+    acceptance = Stage(
+        "竣工验收", desk=Desk.COMMITTEE, waits_on="committee", needs=(Need("竣工验收文件"), Need("结算审核报告"))
+    )
+    settlement = Stage(
+        "申请尾款", desk=Desk.APPLICANT, waits_on="applicant", needs=(Need("结算审核报告"), Need("合法票据"))
+    )
     final_review = Stage("尾款审核", desk=Desk.DISTRICT, deadline="fund.final_review")
     final_payment = Stage("尾款拨付", desk=Desk.CITY, deadline="fund.final_payment")
-    publication = Stage("结果公布与归档", desk=Desk.APPLICANT, deadline="fund.publication", needs=(Need("使用及分摊公布材料"),))
+    publication = Stage(
+        "结果公布与归档", desk=Desk.APPLICANT, deadline="fund.publication", needs=(Need("使用及分摊公布材料"),)
+    )
     refund = Stage("退款", desk=Desk.DISTRICT, deadline="fund.refund")
     closed = Stage("办结", final=True)
 
@@ -164,7 +191,9 @@ class FundRequest(CaseType):
         name="录入已有决定",
     )
     review_cost = Event(planning.to(cost_review), name="送造价审核")
-    publish = Event(planning.to(plan_publicity, on="set_budget") | cost_review.to(plan_publicity, on="set_budget"), name="公示方案")
+    publish = Event(
+        planning.to(plan_publicity, on="set_budget") | cost_review.to(plan_publicity, on="set_budget"), name="公示方案"
+    )
     revise = Event(plan_publicity.to(planning), name="修改方案")
     publicity_ends = Event(
         plan_publicity.to(decision, on="record_publicity") | result_publicity.to(application, on="record_publicity"),
@@ -193,7 +222,9 @@ class FundRequest(CaseType):
         name="提交补正",
     )
     lapse = Event(
-        correction.to(settlement, cond="asked_by_final_review", unless=("not_the_asking_desk", "correction_not_overdue"))
+        correction.to(
+            settlement, cond="asked_by_final_review", unless=("not_the_asking_desk", "correction_not_overdue")
+        )
         | correction.to(closed, cond="asked_before_payment", unless=("not_the_asking_desk", "correction_not_overdue")),
         name="逾期未补正，终止",
     )
@@ -209,16 +240,27 @@ class FundRequest(CaseType):
         | final_payment.to(publication, unless="paid_in_future", on="book_payment"),
         name="已拨付",
     )
-    bounced = Event(first_payment.to(review, on="unset_payment") | final_payment.to(final_review, on="unset_payment"), name="退票")
+    bounced = Event(
+        first_payment.to(review, on="unset_payment") | final_payment.to(final_review, on="unset_payment"), name="退票"
+    )
     finished = Event(works.to(acceptance), name="完工")
     cancel = Event(works.to(refund, unless="owed_above_paid", on="settle_cancelled"), name="取消工程")
     rework = Event(acceptance.to(works, unless="finish_day_is_past", on="set_contract"), name="返工")
     apply = Event(settlement.to(final_review, unless="settlement_above_budget", on="set_settlement"), name="申请尾款")
-    published = Event(publication.to(refund, cond="paid_too_much") | publication.to(closed, cond="paid_exactly"), name="已公布归档")
+    published = Event(
+        publication.to(refund, cond="paid_too_much") | publication.to(closed, cond="paid_exactly"), name="已公布归档"
+    )
     returned = Event(refund.to(closed, unless="returns_another_amount", on="book_refund"), name="已退回")
     withdraw = Event(
-        need.to(closed) | planning.to(closed) | cost_review.to(closed) | plan_publicity.to(closed) | decision.to(closed)
-        | result_publicity.to(closed) | application.to(closed) | intake.to(closed) | review.to(closed)
+        need.to(closed)
+        | planning.to(closed)
+        | cost_review.to(closed)
+        | plan_publicity.to(closed)
+        | decision.to(closed)
+        | result_publicity.to(closed)
+        | application.to(closed)
+        | intake.to(closed)
+        | review.to(closed)
         | correction.to(closed, cond="asked_before_payment"),
         name="撤回",
     )
@@ -245,7 +287,11 @@ class FundRequest(CaseType):
         "accept": "acceptance_notice",
         "ask": "correction_notice",
         "refuse": "refusal_notice",
-        "approve": {"first_payment": "transfer_notice", "final_payment": "transfer_notice", "publication": "settlement_notice"},
+        "approve": {
+            "first_payment": "transfer_notice",
+            "final_payment": "transfer_notice",
+            "publication": "settlement_notice",
+        },
         "paid": "payment_receipt",
         "bounced": "bounced_notice",
         "failed": "decision_failed_notice",
@@ -270,7 +316,10 @@ class FundRequest(CaseType):
         if facts is None:
             return None
         if facts.excluded:
-            return Wrong("excluded", f"不得从维修资金列支：{EXCLUSIONS[facts.excluded[0]]}（住宅专项维修资金管理办法第二十五条）。")
+            return Wrong(
+                "excluded",
+                f"不得从维修资金列支：{EXCLUSIONS[facts.excluded[0]]}（住宅专项维修资金管理办法第二十五条）。",
+            )
         if not facts.warranty_expired:
             return Wrong(
                 "warranty_expired",

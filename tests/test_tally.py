@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from api.cli_tally import tally as tally_command
-from models.decisions import Tally, UnitShare, Vote, Weight, tally
+from models.tally import Tally, UnitShare, Vote, Weight, tally
 from models.errors import Invalid
 from models.roster import (
     BallotLine,
@@ -60,10 +60,7 @@ def papers(*owners: str, unsold: bool = False) -> RosterReading:
 
 def cast(*ballots: tuple[str, str, Opinion]) -> BallotsReading:
     return BallotsReading(
-        tuple(
-            BallotLine(unit, owner, opinion, NOON, row)
-            for row, (unit, owner, opinion) in enumerate(ballots, 2)
-        )
+        tuple(BallotLine(unit, owner, opinion, NOON, row) for row, (unit, owner, opinion) in enumerate(ballots, 2))
     )
 
 
@@ -159,10 +156,7 @@ def test_an_owner_whose_units_disagree_takes_part_and_is_in_favour_of_nothing() 
     assert result.participating == Weight(300_00, 2)
     assert (result.agreeing, result.disagreeing) == (Weight(200_00, 1), Weight(100_00, 0))
     (noted,) = result.noted
-    assert (
-        noted.sentence
-        == "同一业主的1栋0101、1栋0102意见不一：面积按各票计，人数计入参与，不计入同意、反对或弃权。"
-    )
+    assert noted.sentence == "同一业主的1栋0101、1栋0102意见不一：面积按各票计，人数计入参与，不计入同意、反对或弃权。"
 
 
 def test_unsold_units_and_what_else_the_developer_owns_are_one_head() -> None:
@@ -182,9 +176,7 @@ def test_unsold_units_and_what_else_the_developer_owns_are_one_head() -> None:
 
 
 def test_a_ballot_for_an_unknown_unit_is_refused() -> None:
-    result = tally(
-        units("a", "b"), [*votes("agree", "agree"), Vote("9栋0101", "agree", NOON, "表决票第7行", 7)]
-    )
+    result = tally(units("a", "b"), [*votes("agree", "agree"), Vote("9栋0101", "agree", NOON, "表决票第7行", 7)])
     (found,) = result.refused
     assert (found.kind, found.rows, found.sentence) == (
         "unknown_unit",

@@ -1,0 +1,12 @@
+"""Every table, by importing the files that declare them; for migrations and tests."""
+
+from sqlmodel import SQLModel
+
+from . import case, clock, decisions, documents, editions, notices, office, people, publicity, rules, signin, territory
+
+METADATA = SQLModel.metadata
+
+__all__ = [
+    "METADATA", "case", "clock", "decisions", "documents", "editions", "notices", "office", "people", "publicity", "rules",
+    "signin", "territory",
+]  # fmt: skip

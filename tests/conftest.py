@@ -1,0 +1,85 @@
+"""The database of the tests: a real PostgreSQL, built by the migrations, put back by a savepoint after each test."""
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
+from sqlmodel import Session
+
+from api.embedded import Embedded, Urls, temporary
+from api.setup import migrate, sync_facts
+from models.db import url_for
+
+from .make import Cast, cast_of
+
+
+@pytest.fixture(autouse=True, scope="session")
+def only_loopback() -> Iterator[None]:
+    """Sockets reach this machine only: a test that wants the internet fails here."""
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise PermissionError(f"tests may not connect to {address[0]}")
+        real(self, address)
+
+    socket.socket.connect = connect  # type: ignore[method-assign]
+    yield
+    socket.socket.connect = real  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Embedded]:
+    with temporary() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Embedded) -> str:
+    """A database with schema, territory, rules, calendars and the cast; others are copied from it."""
+    urls = postgres.database("template")
+    migrate(urls.owner)
+    engine = create_engine(url_for(urls.app))
+    with Session(engine) as session, session.begin():
+        sync_facts(session)
+        cast_of(session)
+    engine.dispose()
+    return "template"
+
+
+@pytest.fixture(scope="session")
+def urls(postgres: Embedded, template: str) -> Urls:
+    """The database that tests share; whoever commits to it asks for `own_database` instead."""
+    return postgres.database("shared", template)
+
+
+@pytest.fixture(scope="session")
+def engine(urls: Urls) -> Iterator[Any]:
+    engine = create_engine(url_for(urls.app), connect_args={"options": "-c timezone=UTC"})
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(engine: Any) -> Iterator[Session]:
+    """What a test writes is gone afterwards, `commit` included."""
+    with engine.connect() as connection:
+        whole = connection.begin()
+        with Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session:
+            yield session
+        whole.rollback()
+
+
+@pytest.fixture
+def cast(session: Session) -> Cast:
+    return Cast(session)
+
+
+@pytest.fixture
+def own_database(postgres: Embedded, template: str, request: pytest.FixtureRequest) -> Iterator[Urls]:
+    """A database of the test's own, for what needs commits, several connections or other processes."""
+    name = f"own_{abs(hash(request.node.nodeid)) % 10**12}"
+    yield postgres.database(name, template)
+    postgres.drop(name)

@@ -1,0 +1,140 @@
+"""The cast, and short ways to say what a scene needs.
+
+莲花街道 in 福田区 is where things happen: clerk Zhou Min and head Wu Fang at the street office, reviewer He Jun and head Lin Hai at
+the district, payer Gao Yan at the city's fund centre, supervisor Shen Yi for the district; agent Li Na of the property company, Chen
+Bo of the owners' committee, owner Zhao Lei. Stranger Qian Wei is a clerk of 西丽街道 in 南山区 and must never get in.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from models.case import Case, CaseEvent
+from models.clock import Clock
+from models.decisions import Decision
+from models.people import Body, Person, Post, Role
+from models.territory import Area, Estate
+from models.worktime import OFFICE_ZONE
+
+HIRED = date(2020, 1, 1)
+
+
+def at(text: str) -> datetime:
+    """`2026-10-12 09:00`, in Shenzhen."""
+    return datetime.fromisoformat(text).replace(tzinfo=OFFICE_ZONE)
+
+
+def area(session: Session, code: str) -> Area:
+    return session.scalars(select(Area).where(col(Area.code) == code)).one()
+
+
+def body(session: Session, kind: str, name: str, code: str | None = None, area_id: int | None = None) -> Body:
+    made = Body(kind=kind, name=name, code=code, area_id=area_id)
+    session.add(made)
+    session.flush()
+    return made
+
+
+def person(session: Session, account: str, name: str, role: Role, path: str, **post: Any) -> Person:
+    made = Person(name=name, account=account)
+    session.add(made)
+    session.flush()
+    session.add(Post(person_id=made.id, role=role, area_path=path, from_day=HIRED, **post))  # type: ignore[arg-type]
+    session.flush()
+    return made
+
+
+def cast_of(session: Session) -> None:
+    """Write the cast."""
+    city, futian, lianhua, north = (area(session, code) for code in ("4403", "440304", "440304008", "440304008003"))
+    nanshan_street = area(session, "440305002")
+    street = body(session, "street_office", "福田区莲花街道办事处", "福莲街办", lianhua.id)
+    district = body(session, "district_housing", "福田区住房和建设局", "福住建", futian.id)
+    centre = body(session, "fund_centre", "深圳市物业专项维修资金管理中心", "深维资", city.id)
+    elsewhere = body(session, "street_office", "南山区街道办事处", "南街办", nanshan_street.id)
+    company = body(session, "company", "莲心物业服务有限公司")
+    committee = body(session, "committee", "莲花北村业主委员会")
+    estate = Estate(
+        name="莲花北村", area_id=north.id, path=north.path, company_id=company.id, committee_id=committee.id  # type: ignore[arg-type]
+    )  # fmt: skip
+    session.add(estate)
+    session.flush()
+    person(session, "agent", "李娜", Role.AGENT, north.path, body_id=company.id)
+    person(session, "committee", "陈博", Role.COMMITTEE, north.path, body_id=committee.id)
+    person(session, "owner", "赵磊", Role.OWNER, north.path, estate_id=estate.id)
+    person(session, "clerk", "周敏", Role.CLERK, lianhua.path, body_id=street.id)
+    person(session, "head", "吴芳", Role.HEAD, lianhua.path, body_id=street.id)
+    person(session, "reviewer", "何军", Role.REVIEWER, futian.path, body_id=district.id)
+    person(session, "district_head", "林海", Role.DISTRICT_HEAD, futian.path, body_id=district.id)
+    person(session, "payer", "高燕", Role.PAYER, city.path, body_id=centre.id)
+    person(session, "supervisor", "沈毅", Role.SUPERVISOR, futian.path)
+    person(session, "duty", "郑勇", Role.DUTY, city.path)
+    person(session, "auditor", "孙静", Role.AUDITOR, city.path)
+    person(session, "admin", "马超", Role.ADMIN, city.path)
+    person(session, "stranger", "钱伟", Role.CLERK, nanshan_street.path, body_id=elsewhere.id)
+
+
+class Cast:
+    """The cast by account (`cast.clerk`), and the scene's estate and bodies."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def __getattr__(self, account: str) -> Person:
+        found = self.session.scalar(select(Person).where(col(Person.account) == account))
+        if found is None:
+            raise AttributeError(account)
+        return found
+
+    @property
+    def estate(self) -> Estate:
+        return self.session.scalars(select(Estate).where(col(Estate.name) == "莲花北村")).one()
+
+    @property
+    def company(self) -> Body:
+        return self.session.scalars(select(Body).where(col(Body.kind) == "company")).one()
+
+    def opens(self, when: str, type_id: str = "fund_request", **details: Any) -> Case:
+        """Agent Li Na opens a case."""
+        wanted = {"works": "3栋电梯大修", "budget": 20_000_000} | details
+        return Case.open(
+            self.session,
+            type_id,
+            estate=self.estate,
+            applicant=self.company,
+            details=wanted,
+            by=self.agent,
+            at=at(when),
+        )
+
+    def fires(self, case: Case, who: str, name: str, when: str, note: str | None = None, **facts: Any) -> CaseEvent:
+        return case.fire(name, by=getattr(self, who), at=at(when), facts=facts, note=note)
+
+    def decided(self, passed: bool = True) -> Decision:
+        """A decision of the owners that is counted already."""
+        decision = Decision(
+            estate_id=self.estate.id, title="使用维修资金大修3栋电梯", made_at=at("2026-08-01 09:00"),  # type: ignore[arg-type]
+            counted_at=at("2026-09-19 09:00"),
+            tally={"undecided": [], "ordinary_passed": passed, "why_not": "" if passed else "同意的业主人数（40.00%）未过半数。"},
+        )  # fmt: skip
+        self.session.add(decision)
+        self.session.flush()
+        return decision
+
+
+DECIDED = {
+    "plan_publicity_from": "2026-08-03", "plan_publicity_to": "2026-08-09",
+    "notice_from": "2026-08-10", "notice_to": "2026-08-24",
+    "window_from": "2026-09-10", "window_to": "2026-09-18",
+    "result_publicity_from": "2026-09-19", "result_publicity_to": "2026-09-25",
+}  # fmt: skip
+"""When each step of `Cast.decided` ran."""
+
+
+def running(session: Session, case: Case, kind: str = "deadline") -> Clock:
+    """The case's one running clock of that kind."""
+    return session.scalars(
+        select(Clock).where(col(Clock.case_id) == case.id, col(Clock.kind) == kind, col(Clock.stopped_at).is_(None))
+    ).one()
