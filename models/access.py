@@ -20,6 +20,8 @@ DESK_OF_ROLE = {
     Role.DISTRICT_HEAD: Desk.DISTRICT,
     Role.PAYER: Desk.CITY,
 }
+KIND_OF_DESK = {Desk.STREET: "street_office", Desk.DISTRICT: "district_housing", Desk.CITY: "fund_centre"}
+"""What kind of body an office's desk belongs to."""
 HEAD_OF_DESK = {Desk.STREET: Role.HEAD, Desk.DISTRICT: Role.DISTRICT_HEAD, Desk.CITY: Role.SUPERVISOR}
 SEES_ITS_AREA = {
     Role.CLERK, Role.HEAD, Role.REVIEWER, Role.DISTRICT_HEAD, Role.PAYER, Role.SUPERVISOR, Role.DUTY, Role.AUDITOR,

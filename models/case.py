@@ -11,12 +11,13 @@ from sqlalchemy.orm import object_session
 from sqlmodel import Field, Session, SQLModel, col
 
 from . import ledger
-from .editions import calendar
 from .casetypes import CaseType, Stage, casetype
 from .casetypes.base import Facts, Move, parse
 from .clock import WHOLE_CASE, Clock, Clocks, earliest
 from .db import insert_rows, instant, jsonb, primary_key, reference, write
+from .editions import calendar
 from .errors import Conflict, Forbidden, Invalid
+from .ladder import step_named
 from .people import SYSTEM, Actor, Body, Desk, Person
 from .rules import Rule, rulebook
 from .territory import Estate
@@ -204,10 +205,11 @@ class Case(SQLModel, table=True):
         seq: int | None = None,
         on_behalf_of: str | None = None,
         backdate: Backdate | None = None,
+        recorded_at: datetime | None = None,
     ) -> CaseEvent:
         """Let an event happen to this case, wholly or not at all: stage, desk, clocks and one ledger line.
 
-        `at` is the office's now; `seq` is the last line the person had seen (stale: `Conflict`); `backdate` enters what
+        `at` is the office's now (what time brings about happens at its own instant, and is `recorded_at` now); `seq` is the last line the person had seen (stale: `Conflict`); `backdate` enters what
         happened earlier. Errors: `Forbidden` (not theirs), `Conflict` (an illegal move or an obstacle, which is named),
         `Invalid` (facts, with the field). Takes the case's lock, then its clocks'.
         """
@@ -216,7 +218,7 @@ class Case(SQLModel, table=True):
         if seq is not None and seq != self.last_seq:
             raise Conflict("您打开本件之后，它已被他人办理，请刷新后再办。", field="seq")
         kind.event(name)
-        recorded_at = at
+        recorded_at = recorded_at or at
         if backdate:
             self._check_backdate(session, name, backdate, at)
             at = backdate.at
@@ -233,7 +235,7 @@ class Case(SQLModel, table=True):
             self._enter(to, clocks, name, at, session)
         else:
             self._next_period(name, stage, clocks, session)
-        dumped = _with_backdate(stated.model_dump(mode="json", exclude_none=True), backdate)
+        dumped = _with_backdate(stated.model_dump(mode="json", exclude_none=True) | move.record, backdate)
         return self._record(session, name, stage.id, to.id, by, on_behalf_of, at, recorded_at, dumped, note, clocks)
 
     def assign(self, to: Person | None, *, by: Actor, at: datetime) -> CaseEvent:
@@ -409,7 +411,23 @@ class Case(SQLModel, table=True):
 
 
 STALE_AFTER = timedelta(days=30)
+LEDGER_TITLES = {
+    "open": "登记立案",
+    "assign": "领取、转办",
+    "note": "备注",
+    "erase": "依法删除记录内容",
+    "attach": "提交材料",
+}
+"""What else than a type's own events and a ladder's steps stands in ledgers."""
 LOCK = select(Case).where(col(Case.id) == bindparam("id")).with_for_update(of=Case)
+
+
+def title_of(kind: type[CaseType], name: str) -> str:
+    """What a ledger line's event is called on screens."""
+    if name in kind.event_names():
+        return kind.event(name).name
+    step = step_named(name)
+    return step.title if step else LEDGER_TITLES.get(name, name)
 
 
 def chained(

@@ -12,10 +12,10 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Index, select, text
-from sqlmodel import Field, Session, SQLModel
+from sqlmodel import Session, SQLModel
 
-from .editions import calendar
 from .db import insert_rows, instant, jsonb, primary_key, reference, write
+from .editions import calendar
 from .errors import Conflict
 from .ladder import first_step, ladder
 from .rules import Rule
@@ -122,6 +122,7 @@ class Escalation(SQLModel, table=True):
 
     id: int | None = primary_key()
     clock_id: int = reference("clock.id")
+    event_id: int = reference("case_event.id")
     generation: int
     step: str
     at: datetime = instant()
@@ -272,7 +273,7 @@ class Clocks:
             Escalation,
             [
                 {"clock_id": clock.id, "generation": clock.generation, "step": step.name, "at": at,
-                 "fired_at": fired[step.name].fired_at, "outcome": "carried", "told": {}}
+                 "event_id": fired[step.name].event_id, "fired_at": fired[step.name].fired_at, "outcome": "carried", "told": {}}
                 for step, at in carried
             ],
         )  # fmt: skip

@@ -81,6 +81,11 @@ def ladder(name: str | None) -> tuple[Rung, ...]:
     return tuple(Rung(step) for step in shipped_ladders()[name] if step.opens is None or step.opens in casetypes())
 
 
+def step_named(name: str) -> Step | None:
+    """The step of that name, whichever ladder has it."""
+    return next((step for steps in shipped_ladders().values() for step in steps if step.name == name), None)
+
+
 @dataclass(frozen=True)
 class Planned:
     name: str

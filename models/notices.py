@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import SQLModel
 
 from .db import instant, primary_key, reference
 
@@ -42,3 +42,13 @@ class Orphan(SQLModel, table=True):
         Index("uq_orphan_event_id_wanted", "event_id", "wanted", unique=True),
         Index("ix_orphan_open", "id", postgresql_where=text("taken_by_id is null")),
     )
+
+
+class Trouble(SQLModel, table=True):
+    """An event whose papers or notices could not be made: tried again later, and shown until it works."""
+
+    event_id: int = reference("case_event.id", primary_key=True)
+    why: str
+    tries: int = 1
+    since: datetime = instant()
+    retry_at: datetime = instant()

@@ -4,7 +4,7 @@ Nothing inside the domain asks for the time: doors and flows read it here once a
 Sign-in expiry and the like stay on real time.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlmodel import Field, Session, SQLModel
@@ -56,3 +56,22 @@ def set_office_clock(session: Session, at: datetime, rate: int = 1) -> OfficeClo
     session.add(clock)
     session.flush()
     return clock
+
+
+class Heartbeat(SQLModel, table=True):
+    """The sign of life of what must run for nothing to be late in silence. Instants are real."""
+
+    name: str = Field(primary_key=True)
+    at: datetime = instant()
+    until: datetime = instant()
+    """When this one goes off duty."""
+
+
+ALIVE = timedelta(seconds=90)
+"""A shift ends and the next one starts within this."""
+
+
+def shift_is_on(session: Session) -> bool:
+    """Whether somebody watches the clocks."""
+    beat = session.get(Heartbeat, "shift", populate_existing=True)
+    return beat is not None and real_now(session) - beat.at < ALIVE

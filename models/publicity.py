@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import SQLModel
 
 from .db import instant, jsonb, primary_key, reference
 from .worktime import OFFICE_ZONE

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Index, func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Field, Session, SQLModel
+from sqlmodel import Session, SQLModel
 
 from .db import primary_key
 from .errors import Conflict
@@ -135,6 +135,9 @@ class Step:
     title: str
     when: str
     tells: tuple[str, ...]
+    """Whom, when an office is late."""
+    tells_outside: tuple[str, ...]
+    """Whom, when the applicant or the committee is late."""
     paper: str | None = None
     opens: str | None = None
     min_limit: str | None = None
@@ -144,6 +147,9 @@ class Step:
 def shipped_ladders() -> dict[str, tuple[Step, ...]]:
     ladders = tomllib.loads((SHIPPED / "ladders.toml").read_text(encoding="utf-8"))
     return {
-        name: tuple(Step(**{**step, "tells": tuple(step["tells"])}) for step in ladder["step"])
+        name: tuple(
+            Step(**{key: tuple(value) if isinstance(value, list) else value for key, value in step.items()})
+            for step in ladder["step"]
+        )
         for name, ladder in ladders.items()
     }

@@ -74,6 +74,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_calendar_edition_name")),
     )
     op.create_table(
+        "heartbeat",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_heartbeat")),
+    )
+    op.create_table(
         "office_clock",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("anchor_real", sa.DateTime(timezone=True), nullable=False),
@@ -240,11 +247,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_case_applicant_id", "case", ["applicant_id", "id"], unique=False)
     op.create_index(
-        "ix_case_assignee_id",
-        "case",
-        ["assignee_id"],
-        unique=False,
-        postgresql_where=sa.text("closed_at is null"),
+        "ix_case_assignee_id", "case", ["assignee_id"], unique=False, postgresql_where=sa.text("closed_at is null")
     )
     op.create_index("ix_case_committee_id", "case", ["committee_id", "id"], unique=False)
     op.create_index("ix_case_estate_id", "case", ["estate_id", "id"], unique=False)
@@ -354,11 +357,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case_event")),
     )
     op.create_index(
-        "ix_case_event_unhandled",
-        "case_event",
-        ["id"],
-        unique=False,
-        postgresql_where=sa.text("handled_at is null"),
+        "ix_case_event_unhandled", "case_event", ["id"], unique=False, postgresql_where=sa.text("handled_at is null")
     )
     op.create_index("uq_case_event_case_id_seq", "case_event", ["case_id", "seq"], unique=True)
     op.create_table(
@@ -533,6 +532,7 @@ def upgrade() -> None:
         "escalation",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("clock_id", sa.BigInteger(), nullable=False),
+        sa.Column("event_id", sa.BigInteger(), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("step", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -540,13 +540,11 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("told", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(["clock_id"], ["clock.id"], name=op.f("fk_escalation_clock_id")),
+        sa.ForeignKeyConstraint(["event_id"], ["case_event.id"], name=op.f("fk_escalation_event_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_escalation")),
     )
     op.create_index(
-        "uq_escalation_clock_id_generation_step",
-        "escalation",
-        ["clock_id", "generation", "step"],
-        unique=True,
+        "uq_escalation_clock_id_generation_step", "escalation", ["clock_id", "generation", "step"], unique=True
     )
     op.create_table(
         "notice",
@@ -566,11 +564,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_notice_case_id"), "notice", ["case_id"], unique=False)
     op.create_index(
-        "ix_notice_unread",
-        "notice",
-        ["person_id", "id"],
-        unique=False,
-        postgresql_where=sa.text("read_at is null"),
+        "ix_notice_unread", "notice", ["person_id", "id"], unique=False, postgresql_where=sa.text("read_at is null")
     )
     op.create_index("uq_notice_event_id_person_id_channel", "notice", ["event_id", "person_id", "channel"], unique=True)
     op.create_table(
@@ -590,6 +584,16 @@ def upgrade() -> None:
     op.create_index(op.f("ix_orphan_case_id"), "orphan", ["case_id"], unique=False)
     op.create_index("ix_orphan_open", "orphan", ["id"], unique=False, postgresql_where=sa.text("taken_by_id is null"))
     op.create_index("uq_orphan_event_id_wanted", "orphan", ["event_id", "wanted"], unique=True)
+    op.create_table(
+        "trouble",
+        sa.Column("event_id", sa.BigInteger(), nullable=False),
+        sa.Column("why", sa.String(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["event_id"], ["case_event.id"], name=op.f("fk_trouble_event_id")),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_trouble")),
+    )
     op.execute(APPEND_ONLY)
     for table in KEPT:
         op.execute(
@@ -598,6 +602,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("trouble")
     op.drop_index("uq_orphan_event_id_wanted", table_name="orphan")
     op.drop_index("ix_orphan_open", table_name="orphan", postgresql_where=sa.text("taken_by_id is null"))
     op.drop_index(op.f("ix_orphan_case_id"), table_name="orphan")
@@ -629,9 +634,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_clock_rule_pk"), table_name="clock")
     op.drop_index("ix_clock_parked", table_name="clock", postgresql_where=sa.text("parked_at is not null"))
     op.drop_index(
-        "ix_clock_next",
-        table_name="clock",
-        postgresql_where=sa.text("next_at is not null and parked_at is null"),
+        "ix_clock_next", table_name="clock", postgresql_where=sa.text("next_at is not null and parked_at is null")
     )
     op.drop_index("ix_clock_case_id", table_name="clock")
     op.drop_table("clock")
@@ -684,6 +687,7 @@ def downgrade() -> None:
     op.drop_table("rule")
     op.drop_table("person")
     op.drop_table("office_clock")
+    op.drop_table("heartbeat")
     op.drop_table("calendar_edition")
     op.drop_table("blob")
     op.drop_index("ix_area_path", table_name="area", postgresql_ops={"path": "text_pattern_ops"})

@@ -13,13 +13,13 @@ import importlib
 import importlib.util
 import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -56,7 +56,8 @@ class Facts(BaseModel):
 
 def _fen(value: Any) -> Any:
     if isinstance(value, bool | float):
-        raise ValueError('金额请填整数“分”，或写成 "1234.50" 这样的“元”，最多两位小数')
+        # pydantic turns only ValueError into an answer
+        raise ValueError('金额请填整数“分”，或写成 "1234.50" 这样的“元”，最多两位小数')  # noqa: TRY004
     if isinstance(value, str):
         text = value.strip().replace(",", "").replace("，", "").removesuffix("元").removeprefix("¥")
         if not re.fullmatch(r"\d{1,12}(\.\d{1,2})?", text):
@@ -131,7 +132,7 @@ class Wrong(str):
 
     field: str
 
-    def __new__(cls, field: str, sentence: str) -> "Wrong":
+    def __new__(cls, field: str, sentence: str) -> Self:
         wrong = super().__new__(cls, sentence)
         wrong.field = field
         return wrong
@@ -154,6 +155,19 @@ class Period:
 
     rule: str
     ends: str
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What an event puts in writing: the kind, who issues it, to whom, and who gets a copy.
+
+    `by` None: the office at whose desk the event happened, or else the street office.
+    """
+
+    kind: str
+    by: Desk | None = None
+    to: Desk = Desk.APPLICANT
+    copies: tuple[Desk, ...] = ()
 
 
 class Stage(State):
@@ -209,6 +223,8 @@ class Move:
     clocks: list["Clock"] = field(default_factory=list)
     rows: list[SQLModel] = field(default_factory=list)
     """Rows an action adds; written in the event's transaction."""
+    record: dict[str, Any] = field(default_factory=dict)
+    """What the ledger line shall say beside what was stated: sums that a paper names, as they were then."""
 
     @property
     def today(self) -> date:
@@ -244,8 +260,8 @@ class CaseType(StateChart[Move]):
     Details: ClassVar[type[BaseModel]] = Facts
     facts: ClassVar[Mapping[str, type[Facts]]] = {}
     may: ClassVar[Mapping[Desk, set[str]]] = {}
-    paper: ClassVar[Mapping[str, str | Mapping[str, str]]] = {}
-    """Event → kind of paper, or event → {stage it leads to → kind}."""
+    paper: ClassVar[Mapping[str, Paper | Mapping[str, Paper]]] = {}
+    """Event → paper, or event → {stage it leads to → paper}."""
     outcomes: ClassVar[Mapping[str, str]] = {}
     """Event that ends the case → in which word it ended."""
     enterable_afterwards: ClassVar[set[str]] = set()
@@ -278,6 +294,10 @@ class CaseType(StateChart[Move]):
         return list(_events(cls).values())
 
     @classmethod
+    def event_names(cls) -> Collection[str]:
+        return _events(cls).keys()
+
+    @classmethod
     def leaving(cls, name: str) -> list[Any]:
         """The transitions of an event, over all stages."""
         return [t for stage in cls.stages() for t in stage.transitions if t.event == name]
@@ -297,9 +317,9 @@ class CaseType(StateChart[Move]):
         return parse(cls.facts.get(name, Facts), values, at)  # type: ignore[return-value]
 
     @classmethod
-    def paper_for(cls, name: str, to_stage: str) -> str | None:
-        kind = cls.paper.get(name)
-        return kind.get(to_stage) if isinstance(kind, Mapping) else kind
+    def paper_for(cls, name: str, to_stage: str) -> Paper | None:
+        paper = cls.paper.get(name)
+        return paper.get(to_stage) if isinstance(paper, Mapping) else paper
 
     @classmethod
     def clock_of_period(cls, stage: Stage, name: str) -> Period | None:

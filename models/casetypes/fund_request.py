@@ -10,7 +10,7 @@ from ..decisions import Decision, decision_for
 from ..people import Desk
 from ..publicity import Publicity
 from ..rules import rulebook
-from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paragraph, Period, Stage, Wrong
+from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Stage, Wrong
 
 EXCLUSIONS = {
     "developer_liability": "应由建设单位或者施工单位承担的保修责任",
@@ -284,23 +284,23 @@ class FundRequest(CaseType):
     }  # fmt: skip
 
     paper = {
-        "accept": "acceptance_notice",
-        "ask": "correction_notice",
-        "refuse": "refusal_notice",
+        "accept": Paper("acceptance_notice"),
+        "ask": Paper("correction_notice"),
+        "refuse": Paper("refusal_notice"),
         "approve": {
-            "first_payment": "transfer_notice",
-            "final_payment": "transfer_notice",
-            "publication": "settlement_notice",
+            "first_payment": Paper("transfer_notice", to=Desk.CITY, copies=(Desk.APPLICANT,)),
+            "final_payment": Paper("transfer_notice", to=Desk.CITY, copies=(Desk.APPLICANT,)),
+            "publication": Paper("settlement_notice"),
         },
-        "paid": "payment_receipt",
-        "bounced": "bounced_notice",
-        "failed": "decision_failed_notice",
-        "withdraw": "withdrawal_notice",
-        "lapse": "lapse_notice",
-        "rework": "rework_notice",
-        "cancel": "cancel_notice",
-        "published": {"closed": "conclusion_notice"},
-        "returned": "refund_notice",
+        "paid": Paper("payment_receipt", copies=(Desk.DISTRICT,)),
+        "bounced": Paper("bounced_notice", copies=(Desk.DISTRICT,)),
+        "failed": Paper("decision_failed_notice"),
+        "withdraw": Paper("withdrawal_notice"),
+        "lapse": Paper("lapse_notice"),
+        "rework": Paper("rework_notice", by=Desk.COMMITTEE),
+        "cancel": Paper("cancel_notice", by=Desk.DISTRICT),
+        "published": {"closed": Paper("conclusion_notice", by=Desk.DISTRICT)},
+        "returned": Paper("refund_notice"),
     }
 
     outcomes = {
@@ -504,13 +504,15 @@ class FundRequest(CaseType):
         move.details["to_pay"] = move.facts.amount
 
     def set_final_payment(self, move: Move) -> None:
-        move.details["to_pay"] = move.case.details["settlement"] - move.case.details["paid"]
+        remains = move.case.details["settlement"] - move.case.details["paid"]
+        move.details["to_pay"] = move.record["amount"] = remains
 
     def unset_payment(self, move: Move) -> None:
         move.details.pop("to_pay")
 
     def book_payment(self, move: Move) -> None:
-        move.details["paid"] = move.details.get("paid", 0) + move.details.pop("to_pay")
+        move.record["amount"] = move.details.pop("to_pay")
+        move.details["paid"] = move.details.get("paid", 0) + move.record["amount"]
 
     def set_settlement(self, move: Move) -> None:
         if move.facts.settlement is not None:

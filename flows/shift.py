@@ -1,0 +1,92 @@
+"""The shift: ten minutes of duty in which nothing that is due is left lying. Prefect starts one every minute.
+
+A flow run costs seconds, so one run handles everything that falls due while it is on; it never handles one row, and never
+waits for a person. Who is on duty holds an advisory lock, which dies with its process: no lease stands between a deadline
+and its firing. A run that finds the lock taken leaves at once, or takes over from one that is about to go.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from prefect import flow
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
+
+from flows.hand_off import hand_off
+from flows.watch import next_look, watch
+from models.db import engine, transaction
+from models.office import Heartbeat, real_now
+
+LOCK = text("select pg_try_advisory_lock(8217, 2)")
+LONGEST = 0.25
+"""Seconds between two looks: a clock started meanwhile, or an event to hand on, waits no longer."""
+BEAT = 5.0
+TAKEOVER = 75.0
+"""Seconds: a run that finds so little left of another's duty waits for its end, so that no minute is left unwatched."""
+log = structlog.get_logger()
+
+
+@flow(name="shift", persist_result=False)
+def shift(seconds: float = 600) -> str:
+    """Be on duty for so many real seconds. Returns in a sentence what was done."""
+    ends = time.monotonic() + seconds
+    fired = handed = 0
+    while time.monotonic() < ends:
+        try:
+            with duty(seconds) as is_ours:
+                if not is_ours:
+                    return "another shift is on duty"
+                beaten = 0.0
+                while (now := time.monotonic()) < ends:
+                    if now - beaten > BEAT:
+                        beat(ends - now)
+                        beaten = now
+                    done = watch(), hand_off()
+                    fired, handed = fired + done[0], handed + done[1]
+                    if not any(done):
+                        sleep()
+        except OperationalError as error:
+            # the database restarts or fails over, and the lock went with the connection
+            log.warning("database lost", error=str(error.orig))
+            time.sleep(1)
+    return f"{fired} clocks fired, {handed} events handed on"
+
+
+@contextmanager
+def duty(seconds: float) -> Iterator[bool]:
+    """Whether the lock is ours; where another's duty is nearly over, once that one has gone."""
+    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        until = time.monotonic() + (TAKEOVER + 15 if seconds > TAKEOVER and is_ending() else 0)
+        while not (is_ours := bool(connection.scalar(LOCK))) and time.monotonic() < until:
+            time.sleep(0.2)
+        try:
+            yield is_ours
+        finally:
+            # only closing gives the lock back; the pool would keep both
+            connection.invalidate()
+
+
+def is_ending() -> bool:
+    with transaction() as session:
+        on_duty = session.get(Heartbeat, "shift")
+        return on_duty is not None and on_duty.until - real_now(session) < timedelta(seconds=TAKEOVER)
+
+
+def beat(left: float) -> None:
+    """Leave a sign of life, and until when this one is on duty."""
+    with transaction() as session:
+        now = real_now(session)
+        signs = {"at": now, "until": now + timedelta(seconds=left)}
+        statement = insert(Heartbeat).values(name="shift", **signs)
+        session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=signs))
+
+
+def sleep() -> None:
+    """Until the next clock is due, `LONGEST` at most."""
+    due = next_look()
+    left = (due - datetime.now(UTC)).total_seconds() if due else LONGEST
+    time.sleep(min(max(left, 0.0), LONGEST))

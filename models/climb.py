@@ -1,0 +1,183 @@
+"""What happens by itself once an instant has passed: reminders, red cards and letters fall due, periods end.
+
+A step, its line in the case's ledger and the clock's next step are one transaction, so each happens once or not yet.
+Cases are claimed and fired in sets; a clock that cannot be fired is parked, shown, and holds nothing up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session, col
+
+from .case import Case, CaseEvent, chained
+from .clock import Clock, Escalation
+from .db import insert_rows
+from .directory import Directory
+from .editions import calendar
+from .errors import Refused
+from .ladder import PROMPT, Planned, Rung, firing
+from .notices import Orphan
+from .people import SYSTEM
+from .worktime import Due
+
+BATCH = 500
+log = structlog.get_logger()
+
+
+def next_instant(session: Session) -> datetime | None:
+    """The earliest instant at which any clock has something to do."""
+    return session.scalar(select(func.min(Clock.next_at)).where(col(Clock.parked_at).is_(None)))
+
+
+def climb(session: Session, at: datetime, batch: int = BATCH) -> int:
+    """Fire what is due at `at`, oldest first, for at most `batch` cases. Returns how many clocks were handled; 0: nothing is left.
+
+    Cases that somebody else has locked are left for the next time. Call again until it answers 0.
+    """
+    clocks = _claim(session, at, batch)
+    if not clocks:
+        return 0
+    try:
+        with session.begin_nested():
+            _fire(session, clocks, at)
+    except Exception:  # noqa: BLE001 - one of them is poison; each is tried by itself, and parked if it is
+        for clock in clocks:
+            _fire_or_park(session, clock, at)
+    return len(clocks)
+
+
+def _claim(session: Session, at: datetime, batch: int) -> list[Clock]:
+    due = col(Clock.next_at) <= at
+    oldest = (
+        select(Clock.case_id).where(due, col(Clock.parked_at).is_(None)).order_by(col(Clock.next_at)).limit(batch)  # type: ignore[call-overload]
+    )
+    claimed = session.scalars(select(Case.id).where(col(Case.id).in_(oldest)).with_for_update(skip_locked=True)).all()  # type: ignore[call-overload]
+    # read only once the cases are ours: what was due may have been stopped in between
+    statement = select(Clock).where(due, col(Clock.parked_at).is_(None), col(Clock.case_id).in_(claimed))
+    return list(
+        session.scalars(
+            statement.order_by(col(Clock.next_at), col(Clock.id)), execution_options={"populate_existing": True}
+        )
+    )
+
+
+def _fire(session: Session, clocks: Sequence[Clock], at: datetime) -> None:
+    ids = {clock.case_id for clock in clocks}
+    cases = session.scalars(select(Case).where(col(Case.id).in_(ids)), execution_options={"populate_existing": True})
+    firings = _Firings(session, at, {case.id: case for case in cases})  # type: ignore[misc]
+    for clock in clocks:
+        if clock.kind == "deadline":
+            firings.add(clock)
+    firings.write()
+    for clock in clocks:
+        if clock.kind == "period":
+            case = firings.cases[clock.case_id]
+            # the period ended at its own instant, whenever we came to see it
+            when = max(clock.due_at, case.last_at)
+            case.fire(clock.fires or "", by=SYSTEM, at=when, recorded_at=at)
+
+
+def _fire_or_park(session: Session, clock: Clock, at: datetime) -> None:
+    try:
+        with session.begin_nested():
+            session.refresh(clock)
+            _fire(session, [clock], at)
+    except Exception as error:
+        # a lost connection says nothing about the clock
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise
+        why = error.sentence if isinstance(error, Refused) else f"{type(error).__name__}：{error}"[:500]
+        log.error("clock parked", clock=clock.id, why=why)
+        session.execute(update(Clock).where(col(Clock.id) == clock.id).values(parked_at=at, parked_why=why))
+
+
+@dataclass
+class _Firings:
+    """The steps that fire in one batch, gathered and then written in a handful of statements."""
+
+    session: Session
+    at: datetime
+    cases: dict[int, Case]
+    steps: list[tuple[Clock, Rung, list[Rung], CaseEvent]] = field(default_factory=list)
+    clocks: list[dict[str, Any]] = field(default_factory=list)
+    _directory: Directory | None = None
+
+    @property
+    def directory(self) -> Directory:
+        if self._directory is None:
+            self._directory = Directory.of(self.session, list(self.cases.values()), self.at)
+        return self._directory
+
+    def add(self, clock: Clock) -> None:
+        case = self.cases[clock.case_id]
+        due = Due(due_day=clock.due_day, due_at=clock.due_at, provisional=clock.provisional, edition=clock.edition)
+        book = calendar(self.session, clock.edition)
+        folded, rung, after = firing(clock.ladder or "", clock.next_step or "", due, book, self.at)
+        scheduled = rung.instant(due, book)
+        told, orphaned = self.directory.targets(case, rung.step)
+        facts = {
+            "clock": clock.id,
+            "generation": clock.generation,
+            "limits": clock.limits,
+            "due_day": clock.due_day.isoformat(),
+            "scheduled_at": scheduled.isoformat(),
+            "late": self.at - scheduled > PROMPT,
+            "folded": [rung.name for rung in folded],
+            "told": told,
+            "orphaned": orphaned,
+        }
+        event = chained(case, rung.name, case.stage, case.stage, None, None, max(self.at, case.last_at), self.at, facts)
+        case.last_seq, case.last_hash, case.last_at = event.seq, event.hash, event.at
+        self.steps.append((clock, rung, folded, event))
+        self.clocks.append(self._after(clock, after))
+
+    def _after(self, clock: Clock, after: Planned | None) -> dict[str, Any]:
+        return {
+            "of": clock.id,
+            "next_step": after.name if after else None,
+            "next_at": after.at if after else None,
+            "last_fired_at": self.at,
+        }
+
+    def write(self) -> None:
+        if not self.steps:
+            return
+        rows = [event.model_dump(exclude={"id"}) for *_, event in self.steps]
+        ids = insert_rows(self.session, CaseEvent, rows)
+        for (*_, event), made in zip(self.steps, ids, strict=True):
+            event.id = made
+        insert_rows(self.session, Escalation, [row for step in self.steps for row in self._escalations(*step)])
+        insert_rows(
+            self.session,
+            Orphan,
+            [
+                {"case_id": event.case_id, "event_id": event.id, "step": rung.name, "wanted": wanted, "at": self.at}
+                for _, rung, _, event in self.steps
+                for wanted in event.facts["orphaned"]
+            ],
+        )
+        columns = ("next_step", "next_at", "last_fired_at")
+        table = Clock.__table__  # type: ignore[attr-defined]
+        statement = (
+            table.update().where(table.c.id == bindparam("of")).values({name: bindparam(name) for name in columns})
+        )
+        self.session.connection().execute(statement, self.clocks)
+        # the unit of work writes the cases' last lines, one UPDATE for all of them
+        self.session.flush()
+
+    def _escalations(self, clock: Clock, rung: Rung, folded: list[Rung], event: CaseEvent) -> list[dict[str, Any]]:
+        due = Due(due_day=clock.due_day, due_at=clock.due_at, provisional=clock.provisional, edition=clock.edition)
+        book = calendar(self.session, clock.edition)
+        return [
+            {
+                "clock_id": clock.id, "event_id": event.id, "generation": clock.generation, "step": step.name,
+                "at": step.instant(due, book), "fired_at": self.at, "outcome": outcome,
+                "told": event.facts["told"] if step is rung else {},
+            }
+            for step, outcome in [(step, "folded") for step in folded] + [(rung, "fired")]
+        ]  # fmt: skip

@@ -1,0 +1,152 @@
+"""Who is told: the person a step of a ladder is meant for, or the next one who is there to be told."""
+
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TypeVar
+
+from sqlalchemy import or_, select
+from sqlmodel import Session, col
+
+from .access import DESK_OF_ROLE, HEAD_OF_DESK
+from .case import Case, CaseEvent
+from .people import Desk, Person, Post, Role, Substitution
+from .rules import Step
+from .territory import LEVELS, codes_of, path_at
+from .worktime import OFFICE_ZONE
+
+LEVEL_OF_DESK = {Desk.STREET: "street", Desk.DISTRICT: "district", Desk.CITY: "city"}
+K = TypeVar("K", bound=Hashable)
+HEADS = {LEVEL_OF_DESK[desk]: role for desk, role in HEAD_OF_DESK.items()}
+
+
+@dataclass
+class Directory:
+    """The posts that matter to some cases on one day, read in a few queries.
+
+    A target is found by a chain, assignee → substitute → head of the unit → head of the parent area → duty desk, and what
+    nobody can take is named rather than dropped.
+    """
+
+    day: date
+    heads: dict[tuple[Role, str], list[int]]
+    parties: dict[tuple[Role, int], list[int]]
+    active: set[int]
+    stands_in: dict[int, int]
+    street_officers: dict[int, int] = field(default_factory=dict)
+    """Who last acted for the street, by case."""
+
+    @classmethod
+    def of(cls, session: Session, cases: Collection[Case], at: datetime) -> "Directory":
+        day = at.astimezone(OFFICE_ZONE).date()
+        paths = {path_at(case.path, level) for case in cases for level in LEVELS}
+        bodies = {body for case in cases for body in (case.applicant_id, case.committee_id) if body}
+        held = or_(
+            col(Post.area_path).in_(paths) & col(Post.role).in_([*HEAD_OF_DESK.values(), Role.DUTY]),
+            col(Post.body_id).in_(bodies) & col(Post.role).in_([Role.AGENT, Role.COMMITTEE]),
+        )
+        posts = session.scalars(
+            select(Post)
+            .join(Person, col(Person.id) == col(Post.person_id))
+            .where(held, col(Person.is_active))
+            .order_by(col(Post.id))
+        ).all()
+        outside = [case.id for case in cases if case.desk and not Desk(case.desk).is_office]
+        directory = cls(
+            day=day,
+            heads=_by([((Role(p.role), p.area_path), p.person_id) for p in posts if p.is_held_on(day)]),
+            parties=_by([((Role(p.role), p.body_id), p.person_id) for p in posts if p.body_id and p.is_held_on(day)]),
+            active=set(),
+            stands_in={
+                row.absent_id: row.substitute_id
+                for row in session.scalars(
+                    select(Substitution).where(col(Substitution.from_day) <= day, col(Substitution.to_day) >= day)
+                )
+            },
+            street_officers=_street_officers(session, outside) if outside else {},
+        )
+        officers = {case.assignee_id for case in cases if case.assignee_id} | set(directory.street_officers.values())
+        officers |= set(directory.stands_in.values())
+        directory.active = {person for people in directory.heads.values() for person in people}
+        directory.active |= {person for people in directory.parties.values() for person in people}
+        directory.active |= set(
+            session.scalars(select(Person.id).where(col(Person.id).in_(officers), col(Person.is_active)))
+        )  # type: ignore[call-overload]
+        return directory
+
+    def targets(self, case: Case, step: Step) -> tuple[dict[str, list[int]], list[str]]:
+        """Ids of those whom `step` tells, by what they are told as; and which targets nobody could be found for."""
+        desk = Desk(case.desk) if case.desk else Desk.STREET
+        wanted = step.tells if desk.is_office else step.tells_outside
+        told = {target: self.find(target, case, desk) for target in wanted}
+        return {target: people for target, people in told.items() if people}, [
+            t for t, people in told.items() if not people
+        ]
+
+    def find(self, target: str, case: Case, desk: Desk) -> list[int]:
+        if target == "assignee":
+            return self.present(case.assignee_id) or self.heads_from(LEVEL_OF_DESK[desk], case)
+        if target == "unit_head":
+            return self.heads_from(LEVEL_OF_DESK[desk], case)
+        if target == "parent_head":
+            return self.heads_from(_parent(LEVEL_OF_DESK[desk]), case)
+        if target == "street_head":
+            return self.heads_from("street", case)
+        if target == "street_officer":
+            return self.present(self.street_officers.get(case.id or 0)) or self.heads_from("street", case)
+        if target == "party":
+            body, role = (
+                (case.committee_id, Role.COMMITTEE) if desk == Desk.COMMITTEE else (case.applicant_id, Role.AGENT)
+            )
+            return self._all_present(self.parties.get((role, body or 0), ())) or self.heads_from("street", case)
+        raise ValueError(f"no such target: {target}")
+
+    def heads_from(self, level: str, case: Case) -> list[int]:
+        """The heads at that level; where there is none, those above; at last the duty desk, the nearest first."""
+        for above in reversed(LEVELS[: LEVELS.index(level) + 1]):
+            people = self._all_present(self.heads.get((HEADS[above], path_at(case.path, above)), ()))
+            if people:
+                return people
+        for depth in range(len(codes_of(case.path)), 0, -1):
+            people = self._all_present(self.heads.get((Role.DUTY, path_at(case.path, LEVELS[depth - 1])), ()))
+            if people:
+                return people
+        return []
+
+    def present(self, person_id: int | None) -> list[int]:
+        """The person, or who stands in for them today, or who stands in for that one; a circle ends at nobody."""
+        seen: set[int] = set()
+        while person_id is not None and person_id in self.stands_in:
+            if person_id in seen:
+                return []
+            seen.add(person_id)
+            person_id = self.stands_in[person_id]
+        return [person_id] if person_id in self.active else []
+
+    def _all_present(self, people: Iterable[int]) -> list[int]:
+        return list(dict.fromkeys(there for person in people for there in self.present(person)))
+
+
+def _parent(level: str) -> str:
+    return LEVELS[max(LEVELS.index(level) - 1, 0)]
+
+
+def _by(pairs: Iterable[tuple[K, int]]) -> dict[K, list[int]]:
+    grouped: dict[K, list[int]] = defaultdict(list)
+    for key, value in pairs:
+        grouped[key].append(value)
+    return dict(grouped)
+
+
+def _street_officers(session: Session, cases: Collection[int | None]) -> dict[int, int]:
+    """By case, the street officer who acted in it last."""
+    street = [role for role, desk in DESK_OF_ROLE.items() if desk == Desk.STREET]
+    statement = (
+        select(CaseEvent.case_id, CaseEvent.by_id)  # type: ignore[call-overload]
+        .join(Post, col(Post.person_id) == col(CaseEvent.by_id))
+        .where(col(CaseEvent.case_id).in_(cases), col(Post.role).in_(street))
+        .distinct(CaseEvent.case_id)
+        .order_by(col(CaseEvent.case_id), col(CaseEvent.seq).desc())
+    )
+    return {case: person for case, person in session.execute(statement)}
