@@ -138,3 +138,17 @@ def running(session: Session, case: Case, kind: str = "deadline") -> Clock:
     return session.scalars(
         select(Clock).where(col(Clock.case_id) == case.id, col(Clock.kind) == kind, col(Clock.stopped_at).is_(None))
     ).one()
+
+
+def at_intake(session: Session, cast: Cast, when: str = "2026-10-12 09:00") -> Case:
+    """A request that the agent submitted at `when`, waiting for the street."""
+    case = cast.opens(when)
+    cast.fires(case, "agent", "enter_decided", when, decision=cast.decided().id, **DECIDED)
+    cast.fires(case, "agent", "submit", when, payee="深圳安捷电梯工程有限公司", finish_by="2027-03-31")
+    return case
+
+
+def at_review(session: Session, cast: Cast, when: str = "2026-10-12 09:00") -> Case:
+    case = at_intake(session, cast, when)
+    cast.fires(case, "clerk", "accept", when)
+    return case
