@@ -13,13 +13,13 @@ from sqlmodel import Field, Session, SQLModel, col
 from . import ledger
 from .casetypes import CaseType, Stage, casetype
 from .casetypes.base import Facts, Move, parse
-from .clock import WHOLE_CASE, Clock, Clocks, earliest
-from .db import insert_rows, instant, jsonb, primary_key, reference, write
-from .editions import calendar
+from .clock import WHOLE_CASE, Books, Clock, Clocks, earliest, running_clocks
+from .db import insert_rows, instant, jsonb, primary_key, reference, show, write
+from .editions import calendar, newest_edition
 from .errors import Conflict, Forbidden, Invalid
 from .ladder import step_named
 from .people import SYSTEM, Actor, Body, Desk, Person
-from .rules import Rule, rulebook
+from .rules import rulebook_stamp
 from .territory import Estate
 from .worktime import OFFICE_ZONE
 
@@ -186,12 +186,12 @@ class Case(SQLModel, table=True):
             case._check_backdate(session, "open", backdate, recorded_at)
         session.add(case)
         session.flush()
-        clocks = Clocks(session, case, at, [], [])
-        case._start_clocks(stage, clocks, at, session)
+        clocks = Clocks(session, case, at, Books(), [])
+        case._start_clocks(stage, clocks)
         if kind.case_deadline:
-            clocks.start(case._rule(session, kind.case_deadline), kind="deadline", limits=WHOLE_CASE, start=at)
+            clocks.start(kind.case_deadline, kind="deadline", limits=WHOLE_CASE, start=at)
         facts = _with_backdate(wanted, backdate)
-        case._record(session, "open", None, stage.id, by, on_behalf_of, at, recorded_at, facts, note, clocks)
+        case._record(session, "open", None, by, on_behalf_of, at, recorded_at, facts, note, clocks)
         return case
 
     def fire(
@@ -213,7 +213,7 @@ class Case(SQLModel, table=True):
         happened earlier. Errors: `Forbidden` (not theirs), `Conflict` (an illegal move or an obstacle, which is named),
         `Invalid` (facts, with the field). Takes the case's lock, then its clocks'.
         """
-        session = self._lock()
+        session, books = self._lock()
         kind, stage = self.kind, self.current
         if seq is not None and seq != self.last_seq:
             raise Conflict("您打开本件之后，它已被他人办理，请刷新后再办。", field="seq")
@@ -222,27 +222,27 @@ class Case(SQLModel, table=True):
         if backdate:
             self._check_backdate(session, name, backdate, at)
             at = backdate.at
-        clocks = Clocks.of(self, session, at)
+        clocks = Clocks(session, self, at, books, running_clocks(session, self.id))  # type: ignore[arg-type]
         self._refuse_early_period(name, stage, clocks, at)
         self._refuse_stranger(name, stage, by, on_behalf_of)
         stated = kind.parse_facts(name, facts, recorded_at)
         move = Move(self, session, name, by, at, self.stage, dict(self.details), stated, clocks.all)
         to = kind.after(move)
         session.add_all(move.rows)
-        write(session, self, details=move.details) if move.details != self.details else None
-        if to is not stage or to.id != self.stage:
-            self._leave(stage, to, clocks)
-            self._enter(to, clocks, name, at, session)
+        show(self, details=move.details)
+        if to is stage:
+            self._next_period(name, stage, clocks)
         else:
-            self._next_period(name, stage, clocks, session)
-        dumped = _with_backdate(stated.model_dump(mode="json", exclude_none=True) | move.record, backdate)
-        return self._record(session, name, stage.id, to.id, by, on_behalf_of, at, recorded_at, dumped, note, clocks)
+            self._leave(stage, to, clocks)
+            self._enter(to, clocks, name)
+        stated_and_noted = _with_backdate(stated.model_dump(mode="json", exclude_none=True) | move.record, backdate)
+        return self._record(session, name, stage.id, by, on_behalf_of, at, recorded_at, stated_and_noted, note, clocks)
 
     def assign(self, to: Person | None, *, by: Actor, at: datetime) -> CaseEvent:
         """Give the case to an officer of the desk that holds it (领取、转办), or put it back into the desk's pool."""
         from .access import desks_of
 
-        session = self._lock()
+        session, _ = self._lock()
         if not self.is_open:
             raise Conflict("本件已办结，不能领取或转办。")
         if isinstance(by, Person) and self.desk not in desks_of(by, self):
@@ -250,20 +250,19 @@ class Case(SQLModel, table=True):
         if to is not None and self.desk not in desks_of(to, self):
             raise Invalid(f"{to.name}不在本件所在岗位，不能接办。", field="to")
         facts = {"to": to.id if to else None}
-        self.assignee_id = to.id if to else None
-        write(session, self, assignee_id=self.assignee_id)
-        return self._record(session, "assign", self.stage, self.stage, by, None, at, at, facts, None, None)
+        show(self, assignee_id=facts["to"])
+        return self._record(session, "assign", self.stage, by, None, at, at, facts)
 
     def note(self, words: str, *, by: Actor, at: datetime) -> CaseEvent:
         """Add a remark to the ledger; moves nothing."""
         if not words.strip():
             raise Invalid("备注不能为空。", field="note")
-        session = self._lock()
-        return self._record(session, "note", self.stage, self.stage, by, None, at, at, {}, words.strip(), None)
+        session, _ = self._lock()
+        return self._record(session, "note", self.stage, by, None, at, at, {}, words.strip())
 
     def erase(self, event: CaseEvent, *, by: Actor, at: datetime, reason: str) -> CaseEvent:
         """Blank what an event says, as the law may demand (个人信息保护法 Art. 47); its hash and place stay."""
-        session = self._lock()
+        session, _ = self._lock()
         session.execute(
             CaseEvent.__table__.update()  # type: ignore[attr-defined]
             .where(col(CaseEvent.id) == event.id, col(CaseEvent.case_id) == self.id)
@@ -271,7 +270,7 @@ class Case(SQLModel, table=True):
         )
         session.expire(event)
         facts = {"erased_seq": event.seq, "reason": reason}
-        return self._record(session, "erase", self.stage, self.stage, by, None, at, at, facts, None, None)
+        return self._record(session, "erase", self.stage, by, None, at, at, facts)
 
     def move(self, session: Session, by: Actor, at: datetime, clocks: list[Clock]) -> Move:
         """A question rather than a deed: what `access.moves` asks with."""
@@ -279,12 +278,13 @@ class Case(SQLModel, table=True):
 
     # --- how it is done ---
 
-    def _lock(self) -> Session:
+    def _lock(self) -> tuple[Session, Books]:
+        """Lock and re-read the case, and see which rules and calendar are in use, in one statement."""
         session = object_session(self)
         if session is None:
             raise RuntimeError("the case is not in a session")
-        session.execute(LOCK, {"id": self.id}, execution_options={"populate_existing": True}).scalar_one()
-        return session  # type: ignore[return-value]
+        _, rules, edition = session.execute(LOCK, {"id": self.id}, execution_options={"populate_existing": True}).one()
+        return session, Books(rules, edition)  # type: ignore[return-value]
 
     def _refuse_early_period(self, name: str, stage: Stage, clocks: Clocks, at: datetime) -> None:
         period = self.kind.clock_of_period(stage, name)
@@ -344,25 +344,24 @@ class Case(SQLModel, table=True):
             else:
                 clocks.stop(clock)
 
-    def _enter(self, to: Stage, clocks: Clocks, name: str, at: datetime, session: Session) -> None:
-        values: dict[str, Any] = {"stage": to.id, "desk": None if to.final else to.desk, "stage_since": at}
+    def _enter(self, to: Stage, clocks: Clocks, name: str) -> None:
         if to.desk != self.desk:
-            values["assignee_id"] = None
+            show(self, assignee_id=None)
+        show(self, stage=to.id, desk=None if to.final else to.desk, stage_since=clocks.at)
         if to.final:
-            values |= {"closed_at": at, "outcome": self.kind.outcomes.get(name, to.title)}
-        write(session, self, **values)
-        self._start_clocks(to, clocks, at, session)
+            show(self, closed_at=clocks.at, outcome=self.kind.outcomes.get(name, to.title))
+        self._start_clocks(to, clocks)
 
-    def _start_clocks(self, stage: Stage, clocks: Clocks, start: datetime, session: Session) -> None:
+    def _start_clocks(self, stage: Stage, clocks: Clocks) -> None:
         if any(clock.limits == stage.id and clock.is_running for clock in clocks.all):
             return  # the clock that was paused runs again
         if stage.deadline:
-            clocks.start(self._rule(session, stage.deadline), kind="deadline", limits=stage.id, start=start)
+            clocks.start(stage.deadline, kind="deadline", limits=stage.id, start=clocks.at)
         elif stage.periods:
             first = stage.periods[0]
-            clocks.start(self._rule(session, first.rule), kind="period", limits=stage.id, fires=first.ends, start=start)
+            clocks.start(first.rule, kind="period", limits=stage.id, fires=first.ends, start=clocks.at)
 
-    def _next_period(self, name: str, stage: Stage, clocks: Clocks, session: Session) -> None:
+    def _next_period(self, name: str, stage: Stage, clocks: Clocks) -> None:
         """A period of this stage has run: stop it, and start the one after it where the last day ended."""
         ended = next((clock for clock in clocks.all if clock.fires == name and clock.is_running), None)
         if ended is None:
@@ -372,44 +371,40 @@ class Case(SQLModel, table=True):
         for period in stage.periods[names.index(name) + 1 : names.index(name) + 2]:
             # the new period's first day is the day after the last day of the one before it
             start = ended.due_at - timedelta(seconds=1)
-            clocks.start(
-                self._rule(session, period.rule), kind="period", limits=stage.id, fires=period.ends, start=start
-            )
-
-    def _rule(self, session: Session, rule_id: str) -> Rule:
-        return rulebook(session).in_force(rule_id, self.law_day, self.path)
+            clocks.start(period.rule, kind="period", limits=stage.id, fires=period.ends, start=start)
 
     def _record(
         self,
         session: Session,
         name: str,
         from_stage: str | None,
-        to_stage: str,
         by: Actor,
         on_behalf_of: str | None,
         at: datetime,
         recorded_at: datetime,
         facts: dict[str, Any],
-        note: str | None,
-        clocks: Clocks | None,
+        note: str | None = None,
+        clocks: Clocks | None = None,
     ) -> CaseEvent:
+        """Append the line, sign the clocks' lines with it, and write the case as it now is."""
         if note and len(note) > NOTE_LIMIT:
             raise Invalid(f"备注过长（{len(note)}字），最多{NOTE_LIMIT}字。", field="note")
-        event = chained(self, name, from_stage, to_stage, by.id, on_behalf_of, at, recorded_at, facts, note)
+        event = chained(self, name, from_stage, self.stage, by.id, on_behalf_of, at, recorded_at, facts, note)
         event.id = insert_rows(session, CaseEvent, [event.model_dump(exclude={"id"})])[0]
-        values: dict[str, Any] = {"last_seq": event.seq, "last_hash": event.hash, "last_at": max(at, self.last_at)}
+        show(self, last_seq=event.seq, last_hash=event.hash, last_at=max(at, self.last_at))
         if clocks:
             clocks.sign(event.id)
             due_at, warn_at = earliest(clocks.all)
-            values |= {
-                "next_due_at": due_at,
-                "warn_at": warn_at,
-                "is_paused": any(_stands_still(c) for c in clocks.all),
-            }
-        write(session, self, **values)
+            show(self, next_due_at=due_at, warn_at=warn_at, is_paused=any(_stands_still(clock) for clock in clocks.all))
+        write(session, self, **{column: getattr(self, column) for column in CHANGES})
         return event
 
 
+CHANGES = (
+    "stage", "desk", "details", "stage_since", "closed_at", "outcome", "assignee_id", "next_due_at", "warn_at", "is_paused",
+    "last_seq", "last_hash", "last_at",
+)  # fmt: skip
+"""The columns that an event may change, written together."""
 STALE_AFTER = timedelta(days=30)
 LEDGER_TITLES = {
     "open": "登记立案",
@@ -419,7 +414,11 @@ LEDGER_TITLES = {
     "attach": "提交材料",
 }
 """What else than a type's own events and a ladder's steps stands in ledgers."""
-LOCK = select(Case).where(col(Case.id) == bindparam("id")).with_for_update(of=Case)
+LOCK = (
+    select(Case, rulebook_stamp(), newest_edition().scalar_subquery())
+    .where(col(Case.id) == bindparam("id"))
+    .with_for_update(of=Case)
+)
 
 
 def title_of(kind: type[CaseType], name: str) -> str:

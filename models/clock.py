@@ -7,7 +7,7 @@ that stopping it leaves nothing behind that could fire.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from .db import insert_rows, instant, jsonb, primary_key, reference, write
 from .editions import calendar
 from .errors import Conflict
 from .ladder import first_step, ladder
-from .rules import Rule
+from .rules import Rule, rulebook
 from .worktime import OFFICE_ZONE, DayLine, Due, Limit, Pause, WorkCalendar, due, explain, period_end
 
 if TYPE_CHECKING:
@@ -150,6 +150,14 @@ def earliest(clocks: Sequence[Clock]) -> tuple[datetime | None, datetime | None]
     return first.due_at, first.warn_at
 
 
+@dataclass(frozen=True)
+class Books:
+    """Which rules and which calendar are in use; None: look it up."""
+
+    rules: int | None = None
+    edition: str | None = None
+
+
 @dataclass
 class Clocks:
     """The clocks of one locked case, changed together within one event; lines are written once the event has its id."""
@@ -157,19 +165,24 @@ class Clocks:
     session: Session
     case: "Case"
     at: datetime
+    books: Books
     all: list[Clock]
-    lines: list[dict[str, Any]]
+    lines: list[dict[str, Any]] = field(default_factory=list)
 
-    @classmethod
-    def of(cls, case: "Case", session: Session, at: datetime) -> "Clocks":
-        return cls(session, case, at, running_clocks(session, case.id) if case.last_seq else [], [])  # type: ignore[arg-type]
+    @property
+    def calendar(self) -> WorkCalendar:
+        """The newest approved edition."""
+        return calendar(self.session, self.books.edition)
 
-    def start(self, rule: Rule, *, kind: str, limits: str, fires: str | None = None, start: datetime) -> Clock:
-        """Start a clock by `rule` from `start`; the day is counted on the newest approved calendar."""
-        book = calendar(self.session)
-        counted = self._count(rule, kind, start, book)
+    def start(self, rule_id: str, *, kind: str, limits: str, fires: str | None = None, start: datetime) -> Clock:
+        """Start a clock from `start`, by the version of the rule that was in force on the case's law day.
+
+        Errors: `Conflict` where there is none, or where the day that the rule takes from the case is not there.
+        """
+        rule = rulebook(self.session, self.books.rules).in_force(rule_id, self.case.law_day, self.case.path)
+        counted = self._count(rule, kind, start)
         ladder_name = rule.ladder if kind == "deadline" else None
-        step = first_step(ladder_name, counted, start, rule, book)
+        step = first_step(ladder_name, counted, start, rule, self.calendar)
         clock = Clock(
             case_id=self.case.id,  # type: ignore[arg-type]
             kind=kind,
@@ -194,13 +207,15 @@ class Clocks:
         self._line(clock, "started", None, clock.due_at)
         return clock
 
-    def _count(self, rule: Rule, kind: str, start: datetime, book: WorkCalendar) -> Due:
+    def _count(self, rule: Rule, kind: str, start: datetime) -> Due:
         if rule.fact:
             stated = self.case.details.get(rule.fact)
             if not stated:
                 raise Conflict(f"缺少“{rule.title}”，不能开始计时。", rule=rule.id)
-            return due_on(date.fromisoformat(stated), book)
-        return period_end(start, rule.limit, book) if kind == "period" else due(start, rule.limit, book)
+            return due_on(date.fromisoformat(stated), self.calendar)
+        return (
+            period_end(start, rule.limit, self.calendar) if kind == "period" else due(start, rule.limit, self.calendar)
+        )
 
     def stop(self, clock: Clock, outcome: str | None = None) -> None:
         """Stop a clock and freeze its outcome; nothing of it can fire any more."""
@@ -235,9 +250,8 @@ class Clocks:
             .where(ClockPause.clock_id == clock.id, ClockPause.resumed_at.is_(None))  # type: ignore[union-attr,arg-type]
             .values(resumed_at=self.at)
         )
-        book = calendar(self.session)
         old = clock.due_at
-        counted = counted_with(clock, pauses_of(self.session, clock.id), book)  # type: ignore[arg-type]
+        counted = counted_with(clock, pauses_of(self.session, clock.id), self.calendar)  # type: ignore[arg-type]
         moved = counted.due_at != old
         self._change(
             clock,
@@ -248,11 +262,12 @@ class Clocks:
             edition=counted.edition,
             generation=clock.generation + moved,
         )
-        self._replan(clock, counted, book)
+        self._replan(clock, counted)
         self._line(clock, "resumed", old, counted.due_at)
 
-    def _replan(self, clock: Clock, counted: Due, book: WorkCalendar) -> None:
+    def _replan(self, clock: Clock, counted: Due) -> None:
         """After the due day moved: steps already fired and still in the past stay fired, the others are pending again."""
+        book = self.calendar
         fired = {
             row.step: row
             for row in self.session.scalars(

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Engine, Identity, create_engine, insert
+from sqlalchemy import BigInteger, Column, DateTime, Engine, Identity, Insert, Table, Update, bindparam, create_engine
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Field, Session, SQLModel
@@ -76,9 +76,14 @@ def write(session: Session, row: SQLModel, **values: Any) -> None:
 
     The unit of work would do the same, at several times the cost; the verb that changes a case is measured in these.
     """
-    table = type(row).__table__  # type: ignore[attr-defined]
-    keys = [column == getattr(row, column.key) for column in table.primary_key]
-    session.execute(table.update().where(*keys).values(**values))
+    statement = _update(type(row).__table__, tuple(values))  # type: ignore[attr-defined]
+    key = {f"of_{column.key}": getattr(row, column.key) for column in statement.table.primary_key}
+    session.connection().execute(statement, key | values)
+    show(row, **values)
+
+
+def show(row: SQLModel, **values: Any) -> None:
+    """Let the object show `values` that a statement of ours writes, unseen by the unit of work."""
     for name, value in values.items():
         set_committed_value(row, name, value)
 
@@ -87,5 +92,18 @@ def insert_rows(session: Session, model: type[SQLModel], rows: list[dict[str, An
     """INSERT `rows` in one statement; returns their ids in the same order."""
     if not rows:
         return []
-    table = model.__table__  # type: ignore[attr-defined]
-    return list(session.scalars(insert(table).returning(table.c.id, sort_by_parameter_order=True), rows))
+    return list(session.connection().execute(_insert(model.__table__), rows).scalars())  # type: ignore[attr-defined]
+
+
+# Built once each: building and hashing a statement costs more than sending it.
+
+
+@cache
+def _update(table: Table, columns: tuple[str, ...]) -> Update:
+    of = [column == bindparam(f"of_{column.key}") for column in table.primary_key]
+    return table.update().where(*of).values({name: bindparam(name) for name in columns})
+
+
+@cache
+def _insert(table: Table) -> Insert:
+    return table.insert().returning(table.c.id, sort_by_parameter_order=True)

@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import pkgutil
 import re
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -240,7 +241,17 @@ class Move:
 # --- types -----------------------------------------------------------------------------------------------------------
 
 
-class CaseType(StateChart[Move]):
+@dataclass
+class _Seat:
+    """What a machine stands on."""
+
+    stage: str
+
+
+_of_this_thread = threading.local()
+
+
+class CaseType(StateChart[_Seat]):
     """A procedure. Subclasses in this folder register themselves by being there; `type_id` is their file's name."""
 
     # the library's defaults swallow illegal events and errors raised in guards
@@ -334,7 +345,7 @@ class CaseType(StateChart[Move]):
         Raises `Conflict`, or `Invalid` for a `Wrong`, saying which obstacle stands in the way.
         """
         before = cls.stage(move.stage)
-        machine = cls(move, state_field="stage")
+        machine = cls._standing_at(move.stage)
         try:
             machine.send(move.name, move=move)
         except TransitionNotAllowed:
@@ -342,12 +353,21 @@ class CaseType(StateChart[Move]):
             if isinstance(obstacle, Wrong):
                 raise Invalid(obstacle, field=obstacle.field) from None
             raise Conflict(obstacle or cls._out_of_turn(move.name, before)) from None
-        return cls.stage(move.stage)
+        return cls.stage(machine.model.stage)
+
+    @classmethod
+    def _standing_at(cls, stage: str) -> Self:
+        """This thread's machine of the type, set on `stage`: building one costs as much as six moves."""
+        machines = _of_this_thread.__dict__
+        if cls.type_id not in machines:
+            machines[cls.type_id] = cls(_Seat(stage), state_field="stage")
+        machines[cls.type_id].model.stage = stage
+        return machines[cls.type_id]  # type: ignore[no-any-return]
 
     @classmethod
     def obstacle(cls, move: Move, stage: Stage) -> str | None:
         """The sentence of the first guard that keeps `move` from happening at `stage`, or None."""
-        machine = cls(move, state_field="stage")
+        machine = cls._standing_at(stage.id)
         sentences = [
             getattr(machine, spec.func)(move)
             for transition in stage.transitions
@@ -359,7 +379,8 @@ class CaseType(StateChart[Move]):
 
     @classmethod
     def offers(cls, move: Move) -> bool:
-        return any(event.id == move.name for event in cls(move, state_field="stage").enabled_events(move=move))
+        machine = cls._standing_at(move.stage)
+        return any(event.id == move.name for event in machine.enabled_events(move=move))
 
     @classmethod
     def _out_of_turn(cls, name: str, stage: Stage) -> str:
