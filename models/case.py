@@ -23,6 +23,7 @@ from .rules import rulebook_stamp
 from .territory import Estate
 from .worktime import OFFICE_ZONE
 
+Kind = type[CaseType]
 NUMBERS = Sequence("case_number", metadata=SQLModel.metadata)
 BACKDATE_LIMIT = 10
 """Working days (operator's entry): paper older than this is no longer entered with its day."""
@@ -85,7 +86,7 @@ class Case(SQLModel, table=True):
     number: str = Field(unique=True)
     type: str
     stage: str
-    desk: Desk | None = Field(default=None, sa_type=String)  # type: ignore[call-overload]
+    desk: Desk | None = Field(default=None, sa_type=String)
     """Null once the case is closed."""
     estate_id: int = reference("estate.id")
     path: str
@@ -121,7 +122,7 @@ class Case(SQLModel, table=True):
     # --- what it is ---
 
     @property
-    def kind(self) -> type[CaseType]:
+    def kind(self) -> Kind:
         return casetype(self.type)
 
     @property
@@ -421,7 +422,7 @@ LOCK = (
 )
 
 
-def title_of(kind: type[CaseType], name: str) -> str:
+def title_of(kind: Kind, name: str) -> str:
     """What a ledger line's event is called on screens."""
     if name in kind.event_names():
         return kind.event(name).name

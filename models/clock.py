@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Index, select, text
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col
 
 from .db import insert_rows, instant, jsonb, primary_key, reference, write
 from .editions import calendar
@@ -137,7 +137,7 @@ class Escalation(SQLModel, table=True):
 
 def running_clocks(session: Session, case_id: int) -> list[Clock]:
     """The case's clocks that have not stopped, paused ones included. Call with the case locked: the case before its clocks."""
-    statement = select(Clock).where(Clock.case_id == case_id, Clock.stopped_at.is_(None)).order_by(Clock.id)  # type: ignore[union-attr,arg-type]
+    statement = select(Clock).where(col(Clock.case_id) == case_id, col(Clock.stopped_at).is_(None)).order_by(col(Clock.id))
     return list(session.scalars(statement.execution_options(populate_existing=True)))
 
 
@@ -247,7 +247,7 @@ class Clocks:
         """Let it run again: days are counted from the start, skipping those in (pause day, resume day]."""
         self.session.execute(
             ClockPause.__table__.update()  # type: ignore[attr-defined]
-            .where(ClockPause.clock_id == clock.id, ClockPause.resumed_at.is_(None))  # type: ignore[union-attr,arg-type]
+            .where(col(ClockPause.clock_id) == clock.id, col(ClockPause.resumed_at).is_(None))
             .values(resumed_at=self.at)
         )
         old = clock.due_at

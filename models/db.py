@@ -28,7 +28,7 @@ def primary_key() -> Any:
 def reference(target: str, *, nullable: bool = False, primary_key: bool = False, index: bool = False) -> Any:
     """A foreign key; SQLModel's own column for an `int` would be half as wide as the key it points at."""
     default: Any = None if nullable else ...
-    return Field(  # type: ignore[call-overload]
+    return Field(
         default=default, foreign_key=target, sa_type=BigInteger, nullable=nullable, primary_key=primary_key, index=index
     )
 
@@ -36,7 +36,7 @@ def reference(target: str, *, nullable: bool = False, primary_key: bool = False,
 def instant(nullable: bool = False, index: bool = False) -> Any:
     """A `timestamptz` column; SQLModel's own datetime would be without zone."""
     default: Any = None if nullable else ...
-    return Field(default=default, sa_type=DateTime(timezone=True), nullable=nullable, index=index)  # type: ignore[call-overload]
+    return Field(default=default, sa_type=DateTime(timezone=True), nullable=nullable, index=index)
 
 
 def jsonb(nullable: bool = False) -> Any:

@@ -71,8 +71,8 @@ class Directory:
         directory.active = {person for people in directory.heads.values() for person in people}
         directory.active |= {person for people in directory.parties.values() for person in people}
         directory.active |= set(
-            session.scalars(select(Person.id).where(col(Person.id).in_(officers), col(Person.is_active)))
-        )  # type: ignore[call-overload]
+            session.scalars(select(col(Person.id)).where(col(Person.id).in_(officers), col(Person.is_active)))
+        )
         return directory
 
     def targets(self, case: Case, step: Step) -> tuple[dict[str, list[int]], list[str]]:

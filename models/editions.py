@@ -53,7 +53,7 @@ def newest_edition() -> Select[tuple[str]]:
     approved = (
         select(func.max(CalendarEdition.id)).where(col(CalendarEdition.approved_at).is_not(None)).scalar_subquery()
     )
-    return select(CalendarEdition.name).where(col(CalendarEdition.id) == approved)
+    return select(col(CalendarEdition.name)).where(col(CalendarEdition.id) == approved)
 
 
 def _load(session: Session, name: str | None) -> WorkCalendar:

@@ -19,8 +19,10 @@ PROMPT = timedelta(hours=1)
 
 
 class Limited(Protocol):
-    started_at: datetime
-    limit: str
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def limit(self) -> str: ...
 
 
 @dataclass(frozen=True)

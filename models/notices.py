@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index
+from sqlalchemy import text as sql
 from sqlmodel import SQLModel
 
 from .db import instant, primary_key, reference
@@ -22,7 +23,7 @@ class Notice(SQLModel, table=True):
 
     __table_args__ = (
         Index("uq_notice_event_id_person_id_channel", "event_id", "person_id", "channel", unique=True),
-        Index("ix_notice_unread", "person_id", "id", postgresql_where=text("read_at is null")),
+        Index("ix_notice_unread", "person_id", "id", postgresql_where=sql("read_at is null")),
     )
 
 
@@ -40,7 +41,7 @@ class Orphan(SQLModel, table=True):
 
     __table_args__ = (
         Index("uq_orphan_event_id_wanted", "event_id", "wanted", unique=True),
-        Index("ix_orphan_open", "id", postgresql_where=text("taken_by_id is null")),
+        Index("ix_orphan_open", "id", postgresql_where=sql("taken_by_id is null")),
     )
 
 

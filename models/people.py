@@ -20,7 +20,7 @@ class Desk(StrEnum):
     SYSTEM = "system"
 
     @property
-    def title(self) -> str:
+    def title(self) -> str:  # type: ignore[override]
         return DESK_TITLES[self]
 
     @property
@@ -53,7 +53,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
     @property
-    def title(self) -> str:
+    def title(self) -> str:  # type: ignore[override]
         return ROLE_TITLES[self]
 
 
@@ -89,7 +89,7 @@ class Post(SQLModel, table=True):
 
     id: int | None = primary_key()
     person_id: int = reference("person.id", index=True)
-    role: Role = Field(sa_type=String)  # type: ignore[call-overload]
+    role: Role = Field(sa_type=String)
     body_id: int | None = reference("body.id", nullable=True, index=True)
     area_path: str
     estate_id: int | None = reference("estate.id", nullable=True, index=True)

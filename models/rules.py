@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Index, func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col
 
 from .db import primary_key
 from .errors import Conflict
@@ -102,7 +102,7 @@ def rulebook(session: Session, stamp: int | None = None) -> Rulebook:
         stamp = session.scalar(select(func.max(Rule.pk))) or 0
     key = (str(session.get_bind().engine.url), stamp)
     if key not in _books:
-        rules = session.scalars(select(Rule).order_by(Rule.pk)).all()
+        rules = session.scalars(select(Rule).order_by(col(Rule.pk))).all()
         for rule in rules:
             session.expunge(rule)
         _books.clear()
@@ -123,7 +123,7 @@ def sync_rulebook(session: Session, folder: Path = SHIPPED) -> int:
     entries = shipped_rules(folder)
     if not entries:
         return 0
-    added = session.execute(insert(Rule).values(entries).on_conflict_do_nothing().returning(Rule.pk)).all()
+    added = session.execute(insert(Rule).values(entries).on_conflict_do_nothing().returning(col(Rule.pk))).all()
     return len(added)
 
 
@@ -148,7 +148,7 @@ def shipped_ladders() -> dict[str, tuple[Step, ...]]:
     ladders = tomllib.loads((SHIPPED / "ladders.toml").read_text(encoding="utf-8"))
     return {
         name: tuple(
-            Step(**{key: tuple(value) if isinstance(value, list) else value for key, value in step.items()})
+            Step(**step | {"tells": tuple(step["tells"]), "tells_outside": tuple(step["tells_outside"])})
             for step in ladder["step"]
         )
         for name, ladder in ladders.items()

@@ -286,7 +286,7 @@ class CaseType(StateChart[_Seat]):
 
     @classmethod
     def stages(cls) -> list[Stage]:
-        return list(cls.states)  # type: ignore[arg-type]
+        return list(cls.states)
 
     @classmethod
     def initial_stage(cls) -> Stage:
@@ -299,10 +299,6 @@ class CaseType(StateChart[_Seat]):
         if found is None:
             raise Invalid(f"“{cls.title}”没有“{name}”这一办理动作。", field="name")
         return found
-
-    @classmethod
-    def events(cls) -> list[Event]:
-        return list(_events(cls).values())
 
     @classmethod
     def event_names(cls) -> Collection[str]:
@@ -362,7 +358,7 @@ class CaseType(StateChart[_Seat]):
         if cls.type_id not in machines:
             machines[cls.type_id] = cls(_Seat(stage), state_field="stage")
         machines[cls.type_id].model.stage = stage
-        return machines[cls.type_id]  # type: ignore[no-any-return]
+        return machines[cls.type_id]
 
     @classmethod
     def obstacle(cls, move: Move, stage: Stage) -> str | None:
