@@ -349,7 +349,11 @@ class CaseType(StateChart[_Seat]):
             if isinstance(obstacle, Wrong):
                 raise Invalid(obstacle, field=obstacle.field) from None
             raise Conflict(obstacle or cls._out_of_turn(move.name, before)) from None
-        return cls.stage(machine.model.stage)
+        to = cls.stage(machine.model.stage)
+        if to.final:
+            # a machine that has come to its end does not start again
+            del _of_this_thread.__dict__[cls.type_id]
+        return to
 
     @classmethod
     def _standing_at(cls, stage: str) -> Self:

@@ -162,11 +162,11 @@ class FundRequest(CaseType):
             Need("业主名册", by="sharing"),
         ),
     )
-    intake = Stage("受理", desk=Desk.STREET, deadline="fund.intake")
+    intake = Stage("受理", desk=Desk.STREET, also=(Desk.APPLICANT,), deadline="fund.intake")
     correction = Stage(
         "补正", desk=Desk.APPLICANT, also=(Desk.STREET, Desk.DISTRICT), deadline="fund.correction", holds_asker=True
     )
-    review = Stage("划拨审核", desk=Desk.DISTRICT, deadline="fund.review")
+    review = Stage("划拨审核", desk=Desk.DISTRICT, also=(Desk.APPLICANT,), deadline="fund.review")
     first_payment = Stage("首期款拨付", desk=Desk.CITY, deadline="fund.first_payment")
     works = Stage("施工", desk=Desk.APPLICANT, deadline="fund.works", needs=(Need("施工记录"),))
     acceptance = Stage(
