@@ -1,0 +1,203 @@
+"""Forms that nobody writes: a JSON Schema as inputs, what was typed as facts, and a refusal brought back to its input.
+
+No event and no case type has a form of its own: what a type asks for is in its schema, and the schema is what the API
+shows too. Beside JSON Schema's own words, two of ours: `format: cents`, and `x-titles`, what each choice is called.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+from starlette.datastructures import FormData
+
+from models.case import Backdate
+from models.errors import Invalid, Refused
+from models.worktime import OFFICE_ZONE
+
+LONG = 300
+"""A text that may be longer than this gets an area to write in."""
+
+Options = Mapping[str, Sequence[tuple[str, str]]]
+"""What can be chosen where the choice is the office's data: format (`decision`) → (value, title)."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input as a template draws it."""
+
+    name: str
+    label: str
+    kind: str
+    """`text`, `paragraph`, `lines` (one entry a line), `money`, `number`, `date`, `check`, `checks`, `radios`, `select`."""
+    required: bool
+    value: Any = ""
+    """A text; a bool for `check`; a list of texts for `checks`."""
+    options: Sequence[tuple[str, str]] = ()
+    hint: str = ""
+    max_length: int | None = None
+
+    @property
+    def is_wide(self) -> bool:
+        return self.kind not in ("date", "money", "number")
+
+
+def inputs(
+    schema: Mapping[str, Any],
+    typed: FormData | None = None,
+    known: Mapping[str, Any] | None = None,
+    options: Options | None = None,
+) -> list[Input]:
+    """The inputs of a schema's properties, in their order.
+
+    They hold what was `typed`; on the first showing, what is `known` of the case where a correction of it is optional.
+    """
+    required = set(schema.get("required", ()))
+    found = []
+    for name, declared in schema.get("properties", {}).items():
+        prop = _settled(declared, schema)
+        kind, wanted = _kind(prop), name in required
+        if typed is not None:
+            value = _typed(typed, name, kind)
+        else:
+            given = prop.get("default") if wanted or (known or {}).get(name) is None else (known or {})[name]
+            value = _shown(given, kind)
+        choices = (options or {}).get(prop.get("format", ""), ()) if kind == "select" else _choices(prop)
+        hint = "每行一项" if kind == "lines" else "" if kind == "money" else str(prop.get("description", ""))
+        label = str(prop.get("title", name)).removesuffix("（元）")
+        found.append(Input(name, label, kind, wanted, value, choices, hint, prop.get("maxLength")))
+    return found
+
+
+def facts_of(schema: Mapping[str, Any], typed: FormData) -> dict[str, Any]:
+    """What was typed, as the schema wants it: nothing for an input left empty, yuan as text, one list entry a line."""
+    facts: dict[str, Any] = {}
+    for name, declared in schema.get("properties", {}).items():
+        kind = _kind(_settled(declared, schema))
+        if kind == "check":
+            facts[name] = name in typed
+        elif kind in ("checks", "lines"):
+            facts[name] = _typed(typed, name, "checks") if kind == "checks" else _lines(_text(typed, name))
+        elif text := _text(typed, name).strip():
+            facts[name] = text
+    return facts
+
+
+def backdate_of(typed: FormData) -> Backdate | None:
+    """补录 as typed into `backdate_at`, `backdate_reason` and `backdate_proof`; none where all are empty."""
+    when, reason, proof = (_text(typed, f"backdate_{part}").strip() for part in ("at", "reason", "proof"))
+    if not (when or reason or proof):
+        return None
+    try:
+        at = datetime.fromisoformat(when)
+    except ValueError:
+        raise Invalid("补录须填写事情发生的日期和时间。", field="at") from None
+    return Backdate(at if at.tzinfo else at.replace(tzinfo=OFFICE_ZONE), reason, proof)
+
+
+@dataclass
+class Attempt:
+    """How a form that was posted fared: `refused` is None where all went well."""
+
+    refused: Refused | None = None
+    typed: FormData = field(default_factory=FormData)
+
+    def wrong(self, name: str) -> str | None:
+        """The sentence that belongs beside the input of that name."""
+        return self.refused.sentence if self.refused and self.field == name else None
+
+    @property
+    def field(self) -> str | None:
+        """The input that is wrong. A 补录 is refused by `at`, `reason` and `proof`; facts may be called `reason` too."""
+        named = self.refused and self.refused.field
+        if not named:
+            return None
+        ours = f"backdate_{named}"
+        backdated = named in ("reason", "proof") and _text(self.typed, "backdate_at")
+        if named == "at" or (backdated and not _text(self.typed, ours).strip()):
+            return ours
+        # `items.2` is the third line of `items`
+        return named.partition(".")[0]
+
+
+@contextmanager
+def attempt(session: Session, typed: FormData) -> Iterator[Attempt]:
+    """Try what a form asks for. A refusal undoes it, whole, and is kept, so that the form can be shown again."""
+    tried = Attempt(typed=typed)
+    try:
+        with session.begin_nested():
+            yield tried
+    except Refused as refused:
+        tried.refused = refused
+
+
+# --- reading a schema ------------------------------------------------------------------------------------------------
+
+
+def _settled(prop: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A property without `$ref` and without the `null` of what is optional."""
+    if "$ref" in prop:
+        prop = {**schema["$defs"][prop["$ref"].rpartition("/")[2]], **{k: v for k, v in prop.items() if k != "$ref"}}
+    branches = [branch for branch in prop.get("anyOf", ()) if branch.get("type") != "null"]
+    if len(branches) == 1:
+        return {**_settled(branches[0], schema), **{k: v for k, v in prop.items() if k != "anyOf"}}
+    return dict(prop)
+
+
+def _kind(prop: Mapping[str, Any]) -> str:
+    kind, form = prop.get("type"), prop.get("format")
+    if form == "cents":
+        return "money"
+    if form == "decision":
+        return "select"
+    if kind == "array":
+        return "checks" if "enum" in prop["items"] else "lines"
+    if "enum" in prop:
+        return "radios"
+    if kind == "boolean":
+        return "check"
+    if kind == "integer":
+        return "number"
+    if form == "date":
+        return "date"
+    return "paragraph" if prop.get("maxLength", LONG + 1) > LONG else "text"
+
+
+def _choices(prop: Mapping[str, Any]) -> list[tuple[str, str]]:
+    titles = prop.get("x-titles", {})
+    return [
+        (str(value), titles.get(value, str(value))) for value in prop.get("enum", prop.get("items", {}).get("enum", ()))
+    ]
+
+
+def _shown(value: Any, kind: str) -> Any:
+    if kind == "check":
+        return bool(value)
+    if kind == "checks":
+        return [str(item) for item in value or ()]
+    if kind == "lines":
+        return "\n".join(value or ())
+    if kind == "money" and isinstance(value, int):
+        # the zero of an optional sum is a default, not something to delete before typing
+        return f"{value // 100}.{value % 100:02d}" if value else ""
+    return "" if value is None else str(value)
+
+
+def _typed(typed: FormData, name: str, kind: str) -> Any:
+    if kind == "check":
+        return name in typed
+    if kind == "checks":
+        return [value for value in typed.getlist(name) if isinstance(value, str)]
+    return _text(typed, name)
+
+
+def _text(typed: FormData, name: str) -> str:
+    value = typed.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]

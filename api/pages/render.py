@@ -1,0 +1,180 @@
+"""HTML from templates: one environment, one `page`, and how days, instants, money and areas are written in Chinese."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from models.access import may_oversee
+from models.editions import calendar
+from models.errors import Refused
+from models.office import office_clock
+from models.people import Person, Role
+from models.rules import CONFIDENCE_TITLES
+from models.worktime import OFFICE_ZONE, WorkCalendar
+from pdf.amount import yuan
+
+from ..deps import Db, Now
+
+API = Path(__file__).parent.parent
+WEEKDAYS = "一二三四五六日"
+
+
+@dataclass(frozen=True)
+class Office:
+    """The office as a page shows it: its now, how fast its clock runs, the calendar in use."""
+
+    now: datetime
+    rate: int
+    calendar: WorkCalendar
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(OFFICE_ZONE).date()
+
+    def left(self, due_at: datetime) -> str:
+        """How far away a due instant is, in words: `还剩2个工作日`, `今天到期`, `逾期1个工作日`."""
+        due_day = last_day(due_at)
+        days = self.calendar.working_between(self.today, due_day)
+        if due_at <= self.now:
+            return f"逾期{-days}个工作日" if days < 0 else "已逾期"
+        if due_day == self.today:
+            return "今天到期"
+        return f"还剩{days}个工作日" if days else f"还剩{(due_day - self.today).days}日，均为非工作日"
+
+
+def office(request: Request, session: Db, now: Now) -> Office:
+    """Dependency of every page; `page` reads what it leaves in `request.state.office`."""
+    read = Office(now, office_clock(session).rate, calendar(session))
+    request.state.office = read
+    return read
+
+
+Here = Annotated[Office, Depends(office)]
+
+
+@dataclass(frozen=True)
+class Way:
+    """An entry of the navigation."""
+
+    href: str
+    title: str
+    key: str
+
+
+def ways(me: Person) -> list[Way]:
+    """What this person may use, in the order of use."""
+    found = [Way("/", "我的办件", "1"), Way("/cases", "案件", "2")]
+    if me.has_role(Role.AGENT, Role.COMMITTEE, Role.CLERK):
+        found.append(Way("/estates", "小区", "3"))
+    if may_oversee(me):
+        found.append(Way("/dashboard", "监管看板", "4"))
+    return [*found, Way("/rules", "规则", "5"), Way("/calendar", "日历", "6")]
+
+
+def page(request: Request, name: str, me: Person | None, *, status: int = 200, **context: object) -> HTMLResponse:
+    """`templates/<name>` for this person. `status` is 4xx where a refused form is shown again, with what was typed."""
+    body = (
+        environment()
+        .get_template(name)
+        .render(
+            request=request,
+            here=request.url.path,
+            me=me,
+            ways=ways(me) if me else [],
+            office=getattr(request.state, "office", None),
+            csrf_token=getattr(request.state, "csrf", ""),
+            **context,
+        )
+    )
+    # what stays on the screen after a refusal is a form, not a place to come back to
+    headers = {"HX-Push-Url": "false"} if status >= 400 else {}
+    return HTMLResponse(body, status_code=status, headers=headers)
+
+
+def refusal(request: Request, refused: Refused, me: Person | None = None) -> HTMLResponse:
+    """A page that says why not, where there is no form to say it in."""
+    return page(request, "refused.html", me, status=refused.status, refused=refused)
+
+
+@cache
+def environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(API / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "day": day, "short_day": short_day, "instant": instant, "short_instant": short_instant, "last_day": last_day,
+        "yuan": yuan, "area": area, "query": query,
+    }  # fmt: skip
+    environment.globals |= {"asset": asset, "confidence": CONFIDENCE_TITLES, "template_exists": _exists}
+    return environment
+
+
+def _exists(name: str) -> bool:
+    return name in environment().list_templates()
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of one of our own static files, changing with its content so that it may be kept for long."""
+    digest = hashlib.sha256((API / "static" / name).read_bytes()).hexdigest()[:12]
+    return f"/assets/{name}?v={digest}"
+
+
+# --- how things are written ------------------------------------------------------------------------------------------
+
+
+def day(value: date | datetime | str) -> str:
+    """`2026年10月13日`; an instant is taken in the office's zone, a text as an ISO day."""
+    value = _day(value)
+    return f"{value.year}年{value.month}月{value.day}日"
+
+
+def short_day(value: date | datetime | str) -> str:
+    """`10月13日 周二`."""
+    value = _day(value)
+    return f"{value.month}月{value.day}日 周{WEEKDAYS[value.weekday()]}"
+
+
+def instant(value: datetime) -> str:
+    """`2026年10月13日 09:00`."""
+    return f"{day(value)} {value.astimezone(OFFICE_ZONE):%H:%M}"
+
+
+def short_instant(value: datetime) -> str:
+    """`10月13日 09:00`."""
+    value = value.astimezone(OFFICE_ZONE)
+    return f"{value.month}月{value.day}日 {value:%H:%M}"
+
+
+def last_day(due_at: datetime) -> date:
+    """The day that ends at a due instant: `2026-10-14T00:00` → 13 October."""
+    return (due_at - timedelta.resolution).astimezone(OFFICE_ZONE).date()
+
+
+def area(dm2: int) -> str:
+    """`8856` dm² → `88.56㎡`."""
+    return f"{dm2 // 100:,}.{dm2 % 100:02d}㎡"
+
+
+def query(values: dict[str, object]) -> str:
+    """`?a=1&b=2` of what is not empty, or nothing at all."""
+    text = urlencode({key: value for key, value in values.items() if value not in (None, "", False)})
+    return f"?{text}" if text else "?"
+
+
+def _day(value: date | datetime | str) -> date:
+    if isinstance(value, str):
+        return date.fromisoformat(value[:10])
+    return value.astimezone(OFFICE_ZONE).date() if isinstance(value, datetime) else value

@@ -1,0 +1,73 @@
+// What the pages can do beyond links and forms. Without this file everything still works, a little less quickly.
+"use strict";
+
+const busy = () => document.querySelector("#content :is(input, textarea, select):focus, #content details.move[open]");
+
+// The office's clock runs on between two looks at the server; a trial clock runs faster than the world.
+function tick() {
+  const shown = document.querySelector("time[data-clock]");
+  if (!shown) return;
+  const start = Date.parse(shown.dateTime), rate = Number(shown.dataset.clock), loaded = performance.now();
+  const words = new Intl.DateTimeFormat("zh-CN", {
+    timeZone: "Asia/Shanghai", year: "numeric", month: "long", day: "numeric", weekday: "short",
+    hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+  });
+  setInterval(() => {
+    shown.textContent = words.format(new Date(start + (performance.now() - loaded) * rate));
+  }, rate > 60 ? 250 : 1000);
+}
+
+// A page marked data-live looks again by itself: every minute, or every three seconds under a fast trial clock.
+// Never while somebody writes, has opened something, or is looking elsewhere.
+function live() {
+  const fast = Number(document.querySelector("time[data-clock]")?.dataset.clock) > 1;
+  let opened = false;
+  document.addEventListener("toggle", (event) => { opened ||= event.target.closest?.("[data-live]"); }, true);
+  setInterval(() => {
+    const part = document.querySelector("[data-live]");
+    if (!part || document.hidden || busy() || opened || part.contains(document.activeElement)) return;
+    htmx.ajax("GET", location.href, { target: "#" + part.id, select: "#" + part.id, swap: "outerHTML" });
+  }, fast ? 3000 : 60000);
+}
+
+function keys(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
+  if (event.key === "/") {
+    const search = document.querySelector("input[type=search]");
+    event.preventDefault();
+    if (search) search.focus(); else location.href = "/cases#q";
+  }
+  if (event.key === "j" || event.key === "k") {
+    const links = [...document.querySelectorAll(".lines a.stretched-link")];
+    const next = links.indexOf(document.activeElement) + (event.key === "j" ? 1 : -1);
+    links[Math.max(next, 0)]?.focus();
+  }
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  tick();
+  live();
+  document.addEventListener("keydown", keys);
+  if (location.hash === "#q") document.getElementById("q")?.focus();
+});
+
+// After an answer: to what is wrong, else to what was done.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.requestConfig?.verb === "get") return;
+  const told = document.querySelector("[aria-invalid=true], #refusal, #done");
+  told?.focus({ preventScroll: true });
+  told?.scrollIntoView({ block: "center" });
+});
+
+// Paper shows what the screen folds away.
+addEventListener("beforeprint", () => {
+  for (const fold of document.querySelectorAll("details[data-print]")) fold.open = true;
+});
+
+// One menu at a time, and none after a click elsewhere or Escape.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.person[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") for (const menu of document.querySelectorAll("details.person[open]")) menu.open = false;
+});
