@@ -19,12 +19,17 @@ EXCLUSIONS = {
     "psc_contract": "物业服务合同约定应由物业服务企业承担的",
 }
 """What the fund may not pay for: 住宅专项维修资金管理办法 (165号令) Art. 25."""
+Exclusion = Literal["developer_liability", "utility_lines", "wrongdoer", "psc_contract"]
 
 
 class Plan(Facts):
     warranty_expired: bool = Field(title="保修期已满")
-    excluded: list[Literal["developer_liability", "utility_lines", "wrongdoer", "psc_contract"]] = Field(
-        default_factory=list, title="属于不得列支的情形", max_length=4
+    excluded: list[Exclusion] = Field(
+        default_factory=list,
+        title="属于不得列支的情形",
+        description="都不属于的，不用勾选",
+        max_length=4,
+        json_schema_extra={"x-titles": EXCLUSIONS},
     )
     site_check: Paragraph | None = Field(default=None, title="现场查勘情况")
 
@@ -41,7 +46,7 @@ class CostReview(Facts):
 class Decided(Facts):
     """A decision the owners have already taken, with the days on which each step of it ran (all included)."""
 
-    decision: int = Field(title="业主共同决定编号")
+    decision: int = Field(title="业主共同决定编号", json_schema_extra={"format": "decision"})
     plan_publicity_from: Day = Field(title="方案公示首日")
     plan_publicity_to: Day = Field(title="方案公示末日")
     notice_from: Day = Field(title="会议通知首日")
@@ -51,8 +56,12 @@ class Decided(Facts):
     result_publicity_from: Day = Field(title="结果公示首日")
     result_publicity_to: Day = Field(title="结果公示末日")
     warranty_expired: bool = Field(default=True, title="保修期已满")
-    excluded: list[Literal["developer_liability", "utility_lines", "wrongdoer", "psc_contract"]] = Field(
-        default_factory=list, title="属于不得列支的情形", max_length=4
+    excluded: list[Exclusion] = Field(
+        default_factory=list,
+        title="属于不得列支的情形",
+        description="都不属于的，不用勾选",
+        max_length=4,
+        json_schema_extra={"x-titles": EXCLUSIONS},
     )
 
 
