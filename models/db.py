@@ -41,7 +41,8 @@ def instant(nullable: bool = False, index: bool = False) -> Any:
 
 def jsonb(nullable: bool = False) -> Any:
     if nullable:
-        return Field(default=None, sa_type=JSONB, nullable=True)
+        # None is SQL's null, not JSON's
+        return Field(default=None, sa_type=JSONB(none_as_null=True), nullable=True)
     return Field(default_factory=dict, sa_type=JSONB, nullable=False)
 
 
