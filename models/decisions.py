@@ -175,7 +175,7 @@ class Decision(SQLModel, table=True):
             return "尚未导入表决票。"
         if self.undecided:
             return f"还有{len(self.undecided)}处需要人工认定：{self.undecided[0]['sentence']}"
-        return self.tally["why_not"]  # type: ignore[no-any-return]
+        return self.tally["why_not"]
 
     def take(self, session: Session, data: bytes, *, filename: str, by: "Person | None", at: datetime) -> None:
         """Take in the ballots (.xlsx), in place of those taken before, and count them.
