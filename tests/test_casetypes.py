@@ -2,12 +2,14 @@
 
 from datetime import date
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from models.casetypes import CaseType, casetypes
 from models.casetypes.base import Facts, Paper, Stage
+from models.casetypes.describe import as_markdown, describe
 from models.ladder import ladder
 from models.people import Desk
 from models.rules import shipped_ladders, shipped_rules
@@ -128,3 +130,28 @@ def test_versions_of_a_rule_do_not_overlap_and_an_unverified_one_is_never_called
             assert old["effective_to"] is not None and old["effective_to"] < new["effective_from"]
     review = {entry["version"]: entry for entry in by_id["fund.review"]}
     assert review[1]["effective_to"] == date(2025, 12, 31) and review[2]["confidence"] == "unverified"
+
+
+def test_the_drawings_in_the_docs_are_those_of_the_code() -> None:
+    drawn = Path(__file__).parent.parent / "docs" / "casetypes.md"
+    assert drawn.read_text(encoding="utf-8") == as_markdown(), "run `banjie casetypes --markdown > docs/casetypes.md`"
+
+
+def test_what_machines_are_told_holds_together() -> None:
+    """The contract of `banjie casetypes --json`."""
+    for kind in describe():
+        stages = {stage["name"]: stage for stage in kind["stages"]}
+        assert sum(stage["initial"] for stage in stages.values()) == 1
+        for event in kind["events"]:
+            assert set(event["from"]) <= set(stages) and set(event["to"]) <= set(stages) and event["who"]
+            assert event["facts"]["type"] == "object"
+    fund = next(kind for kind in describe() if kind["type"] == "fund_request")
+    events = {event["name"]: event for event in fund["events"]}
+    assert events["window_opens"] == events["window_opens"] | {
+        "from": ["decision"],
+        "to": ["decision"],
+        "who": ["system"],
+    }
+    assert {stage["name"]: stage["limit"] for stage in fund["stages"]}["works"] == {
+        "rule": "fund.works", "value": "fact:finish_by", "kind": "deadline",
+    }  # fmt: skip
