@@ -1,13 +1,16 @@
 """Who may see which case, and who may do what to it. The only place that answers either."""
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, false, or_, select
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col
 
 from .case import Case
 from .casetypes.base import CaseType, Move, Stage
-from .errors import NotFound
+from .decisions import Decision
+from .errors import Forbidden, NotFound
 from .people import Actor, Desk, Person, Post, Role, System
 from .territory import Estate, within
 
@@ -26,6 +29,12 @@ HEAD_OF_DESK = {Desk.STREET: Role.HEAD, Desk.DISTRICT: Role.DISTRICT_HEAD, Desk.
 SEES_ITS_AREA = {
     Role.CLERK, Role.HEAD, Role.REVIEWER, Role.DISTRICT_HEAD, Role.PAYER, Role.SUPERVISOR, Role.DUTY, Role.AUDITOR,
 }  # fmt: skip
+
+
+def as_of(person: Person, day: date) -> Person:
+    """The person with the posts held on `day`: one that has ended, or not begun, opens no door."""
+    set_committed_value(person, "posts", [post for post in person.posts if post.is_held_on(day)])
+    return person
 
 
 def visible_to(person: Person) -> Any:
@@ -69,6 +78,39 @@ def see(session: Any, person: Person, number: str) -> Case:
     if case is None:
         raise NotFound(f"没有编号为“{number[:40]}”的案件，或您无权查看。")
     return case
+
+
+def see_estate(session: Any, person: Person, estate_id: int) -> Estate:
+    estate: Estate | None = session.scalar(estates_visible_to(person).where(col(Estate.id) == estate_id))
+    if estate is None:
+        raise NotFound(f"没有编号为 {estate_id} 的小区，或您无权查看。")
+    return estate
+
+
+def see_decision(session: Any, person: Person, decision_id: int) -> Decision:
+    """A decision is seen by whoever sees its estate."""
+    seen = estates_visible_to(person).with_only_columns(col(Estate.id))
+    found = select(Decision).where(col(Decision.id) == decision_id, col(Decision.estate_id).in_(seen))
+    decision: Decision | None = session.scalar(found)
+    if decision is None:
+        raise NotFound(f"没有编号为 {decision_id} 的业主共同决定，或您无权查看。")
+    return decision
+
+
+def may_keep_roster(person: Person, estate: Estate) -> bool:
+    """Rosters, ballots and rulings on them: the estate's company and committee, and at the counter (窗口代办) the street's clerks."""
+    return any(
+        (post.role == Role.AGENT and post.body_id is not None and post.body_id == estate.company_id)
+        or (post.role == Role.COMMITTEE and post.body_id is not None and post.body_id == estate.committee_id)
+        or (post.role == Role.CLERK and within(estate.path, post.area_path))
+        for post in person.posts
+    )
+
+
+def must_keep_roster(person: Person, estate: Estate) -> None:
+    """Raises `Forbidden` unless they may."""
+    if not may_keep_roster(person, estate):
+        raise Forbidden("名册、表决票由本小区的物业服务企业、业主委员会或所属街道窗口导入和认定，您没有这一权限。")
 
 
 def works_at(post: Post, desk: Desk, case: Case) -> bool:
