@@ -77,7 +77,7 @@ def _carry(session: Session, event: CaseEvent, case: Case, at: datetime) -> None
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise
         why = error.sentence if isinstance(error, Refused) else f"{type(error).__name__}：{error}"[:500]
-        log.error("event set aside", event=event.id, case=case.number, why=why)
+        log.error("event set aside", event_id=event.id, case=case.number, why=why)
         first = insert(Trouble).values(
             event_id=event.id, why=why, tries=1, since=at, retry_at=at + timedelta(minutes=1)
         )
