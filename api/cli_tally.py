@@ -20,9 +20,9 @@ def tally(
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON，面积单位为百分之一平方米。")] = False,
 ) -> None:
     """按民法典第二百七十八条计票，并列出合并、不计和待人工认定的行。"""
-    from models.tally import tally as count
     from models.errors import Refused
     from models.roster import read_ballots, read_roster
+    from models.tally import tally as count
 
     try:
         result = count(
@@ -41,8 +41,8 @@ def _show(result: "Tally") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from models.tally import MAJORITY, QUORUM, SPECIAL, percent
     from models.reading import square_metres
+    from models.tally import MAJORITY, QUORUM, SPECIAL, percent
 
     # what stands in the files must not be read as markup
     console = Console(highlight=False, markup=False, soft_wrap=True)

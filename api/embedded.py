@@ -67,7 +67,7 @@ class Embedded:
     `durable=False` trades crash safety for speed, for tests. Errors: `Unavailable` with a sentence.
     """
 
-    def __init__(self, var: Path, *, durable: bool = True, say: Callable[[str], None] = lambda sentence: None) -> None:
+    def __init__(self, var: Path, *, durable: bool = True) -> None:
         self.var = var.resolve()
         self.durable = durable
         self.process: subprocess.Popen[bytes] | None = None
@@ -261,17 +261,6 @@ def temporary() -> Iterator[Embedded]:
         Path(folder).chmod(0o711)  # as root the server's account must get to its data
         with Embedded(Path(folder) / "var", durable=False) as pg:
             yield pg
-
-
-@contextmanager
-def attached(var: Path) -> Iterator[Urls]:
-    """The database `banjie` of the server that runs on `var`, or of one started for the length of the block."""
-    urls = running(var)
-    if urls is not None:
-        yield urls
-        return
-    with Embedded(var) as pg:
-        yield pg.urls("banjie")
 
 
 def running(var: Path, database: str = "banjie") -> Urls | None:

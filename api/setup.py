@@ -1,5 +1,7 @@
-"""What must be in the database before anybody can work: the schema, and the facts every office starts from."""
+"""What must be in the database before anybody can work: the schema, the facts every office starts from, a trial's people and cases."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -7,14 +9,18 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 from sqlmodel import Session
 
-from models.db import url_for
+from models.db import engine, transaction, url_for
 from models.editions import sync_calendar
-from models.office import real_now
+from models.office import office_now, real_now
 from models.rules import sync_rulebook
 from models.settings import settings
 from models.territory import sync_territory
 
+from .embedded import Embedded, Urls, running
+from .seed import Account, trial
+
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
+ONE_AT_A_TIME = "select pg_advisory_xact_lock(8217, 1)"
 
 
 def alembic(connection: object) -> Config:
@@ -28,9 +34,30 @@ def migrate(owner_url: str) -> None:
     """Bring the schema to this release's. One at a time: a second waits for the first."""
     engine = create_engine(url_for(owner_url))
     with engine.begin() as connection:
-        connection.exec_driver_sql("select pg_advisory_xact_lock(8217, 1)")
+        connection.exec_driver_sql(ONE_AT_A_TIME)
         command.upgrade(alembic(connection), "head")
     engine.dispose()
+
+
+@contextmanager
+def office() -> Iterator[Urls]:
+    """The database at hand: the configured one, or that of the running system; else the embedded one, made ready and run for the length
+    of the block."""
+    config = settings()
+    if config.database_url:
+        yield Urls(config.owner_url or config.database_url, config.database_url)
+    elif urls := running(config.var):
+        yield urls
+    else:
+        with Embedded(config.var) as server:
+            urls = Urls(server.owner_url, server.app_url)
+            migrate(urls.owner)
+            seed(urls.owner, config.mode)
+            try:
+                yield urls
+            finally:
+                for url in urls:
+                    engine(url).dispose()
 
 
 def sync_facts(session: Session) -> None:
@@ -40,3 +67,14 @@ def sync_facts(session: Session) -> None:
     for folder in settings().casetypes:
         sync_rulebook(session, folder)
     sync_calendar(session, real_now(session))
+
+
+def seed(url: str, mode: str) -> list[Account]:
+    """The facts, and for a trial its people and cases, in one transaction; what is there already stays as it is.
+
+    Returns the trial accounts with their password; none in production.
+    """
+    with transaction(url) as session:
+        session.connection().exec_driver_sql(ONE_AT_A_TIME)
+        sync_facts(session)
+        return trial(session, office_now(session), settings().var) if mode == "trial" else []

@@ -7,6 +7,7 @@ ends each with us, so that nothing is left behind even by kill -9. This process 
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import socket
@@ -31,7 +32,7 @@ from models.settings import Settings, settings
 from . import scheduler
 from .embedded import Embedded, Urls, dies_with_us, hold, log_file
 
-Accounts = Sequence[tuple[str, str, str]]
+Account = tuple[str, str, str]
 """What a newcomer may sign in with: account, who that is, password."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -43,12 +44,15 @@ PATIENCE = 3.0
 console = Console(highlight=False, soft_wrap=True)
 
 
-def up(config: Settings | None = None) -> None:
+def up() -> None:
     """Runs Banjie in the foreground until Ctrl-C, SIGTERM or SIGHUP. Exits with 1 and one sentence where it cannot start."""
-    supervisor = Supervisor(config or settings())
+    run(Supervisor(settings()))
+
+
+def run(supervisor: Supervisor, seconds: float = math.inf) -> None:
     try:
         supervisor.start()
-        supervisor.watch()
+        supervisor.watch(seconds)
     except Refused as refusal:
         _say(refusal.sentence, "✗", "red")
         raise SystemExit(1) from None
@@ -134,8 +138,10 @@ class Supervisor:
         self._await(web, self._web_answers, 60)
         self._announce(accounts, time.monotonic() - begun)
 
-    def watch(self) -> None:
-        while True:
+    def watch(self, seconds: float = math.inf) -> None:
+        """Keep the parts alive, for so long at most."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
             for part in self.parts:
                 if sentence := part.tend(time.monotonic()):
                     _say(sentence, "!", "yellow")
@@ -174,7 +180,7 @@ class Supervisor:
         _say(f"数据库:内置 PostgreSQL,数据在 {self.embedded.data}", "✓", "green")
         return Urls(self.embedded.owner_url, self.embedded.app_url)
 
-    def _prepared(self, urls: Urls) -> Accounts:
+    def _prepared(self, urls: Urls) -> Sequence[Account]:
         """Migrates and seeds in a process of its own, whose memory is given back."""
         env = {**self._environment(), "BANJIE_OWNER_URL": urls.owner, "BANJIE_DATABASE_URL": urls.app}
         self._preparing = self._child("prepare", self.prepare, env, subprocess.PIPE)
@@ -204,23 +210,26 @@ class Supervisor:
             raise Unavailable(f"Prefect 接口出错({error}),原因见 {server.log}。") from None
         _say("后台任务已启动", "✓", "green")
 
-    def _run(self, log: str, title: str, command: Sequence[str], env: Mapping[str, str]) -> Part:
-        part = Part(title, self.var / "log" / f"{log}.log", lambda: self._child(log, command, env))
+    def _run(
+        self, log: str, title: str, command: Sequence[str], env: Mapping[str, str], output: int | None = None
+    ) -> Part:
+        part = Part(title, self.var / "log" / f"{log}.log", lambda: self._child(log, command, env, output))
         part.process = part.start()
         self.parts.append(part)
         return part
 
     def _child(
-        self, log: str, command: Sequence[str], env: Mapping[str, str], answer: int | None = None
+        self, log: str, command: Sequence[str], env: Mapping[str, str], output: int | None = None
     ) -> subprocess.Popen[bytes]:
-        with log_file(self.var, log) as output:
+        """Its output goes to `output`, a file descriptor; else, as its errors do, to the log."""
+        with log_file(self.var, log) as errors:
             return subprocess.Popen(
                 command,
                 cwd=scheduler.ROOT,
                 env=env,
                 stdin=subprocess.DEVNULL,
-                stdout=output if answer is None else answer,
-                stderr=output,
+                stdout=errors if output is None else output,
+                stderr=errors,
                 start_new_session=True,
                 preexec_fn=dies_with_us(signal.SIGKILL),  # noqa: PLW1509 - nothing but two system calls
             )
@@ -237,7 +246,7 @@ class Supervisor:
             "BANJIE_PORT": str(self.config.port),
             "BANJIE_HOST": self.config.host,
             "BANJIE_MODE": self.config.mode,
-            "BANJIE_NODE_MODULES": str(self.config.node_modules.resolve()),
+            "BANJIE_NODE_MODULES": str((scheduler.ROOT / self.config.node_modules).resolve()),
         }
         return scheduler.environment(env, self.var, self.prefect_port)
 
@@ -267,7 +276,7 @@ class Supervisor:
         host = "127.0.0.1" if self.config.host in ("0.0.0.0", "::") else self.config.host
         return f"http://{host}:{self.config.port}"
 
-    def _announce(self, accounts: Accounts, seconds: float) -> None:
+    def _announce(self, accounts: Sequence[Account], seconds: float) -> None:
         _say(f"办结已就绪,用时 {seconds:.0f} 秒。网页地址:{self.address}", "✓", "bold green")
         if accounts:
             table = Table("账号", "身份", "口令", box=None, pad_edge=False)
@@ -327,24 +336,28 @@ def _signal_group(process: subprocess.Popen[bytes], request: signal.Signals) -> 
         os.killpg(process.pid, request)
 
 
-def _prepare() -> None:
-    """The child that `Supervisor.prepare` names. Prints accounts as JSON, or a sentence and exits with 1."""
+def answer(prepared: Callable[[str, str], Sequence[Account]]) -> None:
+    """The child that `Supervisor.prepare` names: with owner's URL and mode, it prints accounts as JSON, or a sentence and exits with 1."""
     from sqlalchemy.exc import OperationalError
-
-    from .setup import migrate, seed
 
     config = settings()
     try:
-        migrate(config.owner_url or config.database_url)
-        accounts = seed(config.owner_url or config.database_url, config.mode)
+        accounts = prepared(config.owner_url or config.database_url or "", config.mode)
     except Refused as refusal:
         print(refusal.sentence)
         raise SystemExit(1) from None
     except OperationalError as error:
         print(f"连不上数据库:{str(error.orig).splitlines()[0]}")
         raise SystemExit(1) from None
-    print(json.dumps([[account.account, account.who, account.password] for account in accounts]))
+    print(json.dumps([list(account) for account in accounts]))
+
+
+def _migrate_and_seed(owner_url: str, mode: str) -> Sequence[Account]:
+    from .setup import migrate, seed
+
+    migrate(owner_url)
+    return seed(owner_url, mode)
 
 
 if __name__ == "__main__":
-    _prepare()
+    answer(_migrate_and_seed)

@@ -1,0 +1,253 @@
+"""A trial Shenzhen: offices, companies, committees and people who could be real, in real streets and communities.
+
+All estates, companies and persons are made up. Written only in trial mode, once: what is there already stays as it is. The sample
+cases are lived through by `samples.py`.
+"""
+
+import json
+import secrets
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from pwdlib import PasswordHash
+from sqlalchemy import ColumnElement, select, update
+from sqlmodel import Session, col
+
+from models.people import Body, Person, Post, Role, Substitution
+from models.territory import Area, Estate
+from models.worktime import OFFICE_ZONE
+
+from . import samples
+
+
+class Account(NamedTuple):
+    account: str
+    who: str
+    password: str
+
+
+class Officer(NamedTuple):
+    name: str
+    role: Role
+    account: str | None = None
+
+
+class Office(NamedTuple):
+    """A body, the area it answers for, its 机关代字, and who works there."""
+
+    area: str
+    kind: str
+    name: str
+    code: str | None
+    people: tuple[Officer, ...]
+
+
+class Place(NamedTuple):
+    """An estate, the community it lies in, who runs it, who sits on its committee, and how many units each building has."""
+
+    name: str
+    community: str
+    company: str
+    committee: tuple[Officer, ...] = ()
+    buildings: tuple[int, ...] = ()
+
+
+OFFICES = (
+    Office("4403", "fund_centre", "深圳市物业专项维修资金管理中心", "深维资", (
+        Officer("高燕", Role.PAYER, "payer"), Officer("冯涛", Role.PAYER),
+    )),
+    Office("440304", "district_housing", "深圳市福田区住房和建设局", "深福住建", (
+        Officer("何军", Role.REVIEWER, "reviewer"), Officer("邓洁", Role.REVIEWER), Officer("林海", Role.DISTRICT_HEAD, "district_head"),
+    )),
+    Office("440305", "district_housing", "深圳市南山区住房和建设局", "深南住建", (
+        Officer("罗斌", Role.REVIEWER), Officer("叶青", Role.DISTRICT_HEAD),
+    )),
+    Office("440304008", "street_office", "福田区莲花街道办事处", "福莲街办", (
+        Officer("周敏", Role.CLERK, "clerk"), Officer("刘倩", Role.CLERK), Officer("黄志强", Role.CLERK), Officer("吴芳", Role.HEAD, "head"),
+    )),
+    Office("440304006", "street_office", "福田区香蜜湖街道办事处", "福香街办", (
+        Officer("曾丽", Role.CLERK), Officer("彭刚", Role.HEAD),
+    )),
+    Office("440304007", "street_office", "福田区梅林街道办事处", "福梅街办", (
+        Officer("蒋欣", Role.CLERK), Officer("许建", Role.CLERK), Officer("谢文", Role.HEAD),
+    )),
+    Office("440304009", "street_office", "福田区华富街道办事处", "福华街办", (
+        Officer("韩梅", Role.CLERK), Officer("曹阳", Role.HEAD),
+    )),
+    Office("440305007", "street_office", "南山区粤海街道办事处", "南粤街办", (
+        Officer("唐亮", Role.CLERK), Officer("董雪", Role.HEAD),
+    )),
+    Office("440305009", "street_office", "南山区西丽街道办事处", "南西街办", (
+        Officer("钱伟", Role.CLERK, "stranger"), Officer("袁林", Role.HEAD),
+    )),
+    Office("4403", "company", "莲心物业服务有限公司", None, (
+        Officer("李娜", Role.AGENT, "agent"), Officer("何丹", Role.AGENT),
+    )),
+    Office("4403", "company", "景和物业服务有限公司", None, (Officer("潘峰", Role.AGENT),)),
+    Office("4403", "company", "南粤家园物业服务有限公司", None, (Officer("戴宁", Role.AGENT),)),
+)  # fmt: skip
+OVERSEERS = (
+    Officer("沈毅", Role.SUPERVISOR, "supervisor"),
+    Officer("郑勇", Role.DUTY, "duty"),
+    Officer("孙静", Role.AUDITOR, "auditor"),
+    Officer("马超", Role.ADMIN, "admin"),
+)
+"""They look at the whole city and belong to no desk."""
+CHEN = Officer("陈博", Role.COMMITTEE, "committee")
+PLACES = (
+    # its roster is empty: whoever tries Banjie uploads one
+    Place("莲花北村", "440304008003", "莲心物业服务有限公司", (CHEN, Officer("苏红", Role.COMMITTEE))),
+    Place("景田雅居", "440304008014", "莲心物业服务有限公司", (CHEN, Officer("丁力", Role.COMMITTEE)), (36, 36)),
+    Place("彩田名苑", "440304008013", "莲心物业服务有限公司", (Officer("魏兰", Role.COMMITTEE),), (48, 24)),
+    Place("紫荆花园", "440304008006", "景和物业服务有限公司", (Officer("薛峰", Role.COMMITTEE),), (40, 40)),
+    Place("香蜜新居", "440304006015", "景和物业服务有限公司", (Officer("贾静", Role.COMMITTEE),), (64,)),
+    Place("梅林翠苑", "440304007025", "景和物业服务有限公司", (Officer("邹平", Role.COMMITTEE),), (32, 32)),
+    Place("莲塘居", "440304009009", "莲心物业服务有限公司", (Officer("熊辉", Role.COMMITTEE),), (56,)),
+    Place("后海雅苑", "440305007011", "南粤家园物业服务有限公司", (Officer("秦岚", Role.COMMITTEE),), (60,)),
+    Place("丽城小筑", "440305009014", "南粤家园物业服务有限公司", (), (48,)),
+)
+OWNER = Officer("赵磊", Role.OWNER, "owner")
+"""Owns in the first of `PLACES`."""
+DUTIES = {
+    Role.AGENT: "经办人", Role.COMMITTEE: "委员", Role.OWNER: "业主", Role.CLERK: "经办人", Role.HEAD: "负责人", Role.REVIEWER: "审核人",
+    Role.DISTRICT_HEAD: "负责人", Role.PAYER: "经办人",
+}  # fmt: skip
+"""What each is called behind the name of the body they belong to."""
+ON_LEAVE = ("黄志强", "刘倩")
+"""Who is away these days, and who stands in."""
+ACCOUNTS = (
+    "agent", "committee", "owner", "clerk", "head", "reviewer", "district_head", "payer", "supervisor", "duty", "auditor", "admin",
+    "stranger",
+)  # fmt: skip
+
+
+def trial(session: Session, at: datetime, var: Path) -> list[Account]:
+    """Write the trial office unless it is there; `at` is the office's now. Returns what a newcomer may sign in with."""
+    if session.scalar(select(Person.id).where(col(Person.account) == "clerk")) is None:  # type: ignore[call-overload]
+        _people_and_places(session, at.astimezone(OFFICE_ZONE).date())
+        samples.live(session, at, {place.name: place.buildings for place in PLACES})
+    password = _password(var)
+    _let_in(session, password)
+    people = {person.account: person for person in session.scalars(select(Person).where(_has_trial_account()))}
+    return [Account(name, _who(session, people[name]), password) for name in ACCOUNTS if name in people]
+
+
+def _people_and_places(session: Session, today: date) -> None:
+    staff = _Staff(session, since=date(today.year - 3, 1, 1))
+    for office in OFFICES:
+        area = staff.area(office.area)
+        body = staff.body(office.kind, office.name, office.code, area)
+        staff.hire(office.people, area.path, body=body)
+    city = staff.area("4403")
+    staff.hire(OVERSEERS, city.path)
+    for place in PLACES:
+        community = staff.area(place.community)
+        committee = staff.body("committee", f"{place.name}业主委员会", None, community) if place.committee else None
+        estate = Estate(
+            name=place.name,
+            area_id=community.id,  # type: ignore[arg-type]
+            path=community.path,
+            company_id=staff.bodies[place.company].id,
+            committee_id=committee.id if committee else None,
+        )
+        session.add(estate)
+        session.flush()
+        staff.hire(place.committee, community.path, body=committee)
+        if place is PLACES[0]:
+            staff.hire([OWNER], community.path, estate=estate)
+    absent, substitute = (staff.people[name].id for name in ON_LEAVE)
+    session.add(
+        Substitution(
+            absent_id=absent,  # type: ignore[arg-type]
+            substitute_id=substitute,  # type: ignore[arg-type]
+            from_day=today - timedelta(days=3),
+            to_day=today + timedelta(days=11),
+        )
+    )
+    session.flush()
+
+
+class _Staff:
+    """Who was hired and founded so far; one name is one person, who may hold several posts."""
+
+    def __init__(self, session: Session, since: date) -> None:
+        self.session = session
+        self.since = since
+        self.people: dict[str, Person] = {}
+        self.bodies: dict[str, Body] = {}
+
+    @cache  # noqa: B019 - lives for one seeding
+    def area(self, code: str) -> Area:
+        return self.session.scalars(select(Area).where(col(Area.code) == code)).one()
+
+    def body(self, kind: str, name: str, code: str | None, area: Area) -> Body:
+        self.bodies[name] = body = Body(kind=kind, name=name, code=code, area_id=area.id)
+        self.session.add(body)
+        self.session.flush()
+        return body
+
+    def hire(
+        self, people: Iterable[Officer], path: str, body: Body | None = None, estate: Estate | None = None
+    ) -> None:
+        for officer in people:
+            person = self.people.get(officer.name)
+            if person is None:
+                self.people[officer.name] = person = Person(name=officer.name, account=officer.account)
+                self.session.add(person)
+                self.session.flush()
+            person.posts.append(
+                Post(
+                    person_id=person.id,  # type: ignore[arg-type]
+                    role=officer.role,
+                    body_id=body.id if body else None,
+                    area_path=path,
+                    estate_id=estate.id if estate else None,
+                    from_day=self.since,
+                )
+            )
+            self.session.flush()
+
+
+def _password(var: Path) -> str:
+    """One password for all trial accounts, made once per state folder and kept in `var/secrets/trial.json` (0600)."""
+    path = var / "secrets" / "trial.json"
+    if path.exists():
+        kept: str = json.loads(path.read_text())["password"]
+        return kept
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(10))
+    part = path.with_suffix(".part")
+    part.touch(mode=0o600)
+    part.write_text(json.dumps({"password": made}))
+    part.rename(path)
+    return made
+
+
+def _let_in(session: Session, password: str) -> None:
+    """Let the password that is printed open every trial account, also where the state folder is a new one.
+
+    Hashing is slow on purpose, so all of them share one hash: good enough for a trial, and for nothing else.
+    """
+    hasher = PasswordHash.recommended()
+    hashes = set(session.scalars(select(Person.password_hash).where(_has_trial_account())))  # type: ignore[call-overload]
+    if len(hashes) == 1 and None not in hashes and hasher.verify(password, hashes.pop()):
+        return
+    session.execute(update(Person).where(_has_trial_account()).values(password_hash=hasher.hash(password)))
+
+
+def _has_trial_account() -> ColumnElement[bool]:
+    return col(Person.account).in_(ACCOUNTS)
+
+
+def _who(session: Session, person: Person) -> str:
+    post = person.posts[0]
+    if post.estate_id:
+        where = session.get_one(Estate, post.estate_id).name
+    elif post.body_id:
+        where = session.get_one(Body, post.body_id).name
+    else:
+        return f"{person.name}，{person.title}"
+    return f"{person.name}，{where}{DUTIES[post.role]}"
