@@ -15,9 +15,11 @@ from .casetypes import CaseType, Stage, casetype
 from .casetypes.base import Facts, Move, parse
 from .clock import WHOLE_CASE, Books, Clock, Clocks, earliest, running_clocks
 from .db import insert_rows, instant, jsonb, primary_key, reference, show, write
+from .documents import Attachment
 from .editions import calendar, newest_edition
 from .errors import Conflict, Forbidden, Invalid
 from .ladder import step_named
+from .materials import take_in
 from .people import SYSTEM, Actor, Body, Desk, Person
 from .rules import rulebook_stamp
 from .territory import Estate
@@ -260,6 +262,26 @@ class Case(SQLModel, table=True):
             raise Invalid("备注不能为空。", field="note")
         session, _ = self._lock()
         return self._record(session, "note", self.stage, by, None, at, at, {}, words.strip())
+
+    def attach(
+        self, data: bytes, *, filename: str, need: str | None, by: Actor, at: datetime, on_behalf_of: str | None = None
+    ) -> Attachment:
+        """Take in a material that somebody at this stage hands in; moves nothing. The ledger line names its sha256.
+
+        The same file for the same need is kept once, and said once.
+        """
+        from .access import desks_of
+
+        session, _ = self._lock()
+        if not self.is_open:
+            raise Conflict("本件已办结，不能再提交材料。")
+        if desks_of(by, self, on_behalf_of=on_behalf_of).isdisjoint(self.current.desks):
+            raise Forbidden(f"本件在“{self.current.title}”环节，不在您的岗位，不能提交材料。")
+        attachment, is_new = take_in(session, self, data, filename=filename, need=need, by_id=by.id, at=at)
+        if is_new:
+            facts = {"attachment": attachment.id, "need": need, "sha256": attachment.sha256, "size": attachment.size}
+            self._record(session, "attach", self.stage, by, on_behalf_of, at, at, facts)
+        return attachment
 
     def erase(self, event: CaseEvent, *, by: Actor, at: datetime, reason: str) -> CaseEvent:
         """Blank what an event says, as the law may demand (个人信息保护法 Art. 47); its hash and place stay."""

@@ -1,102 +1,47 @@
-"""业主共同决定 as the office keeps them: an estate's roster, the ballots that came in, what they add up to.
+"""业主共同决定 as the office keeps them: the ballots that came in, what a person ruled about them, what they add up to.
 
 Papers are read by `roster.py` and counted by `tally.py`; here is what stays of them. A result is frozen with its
-decision: a roster that is replaced later does not change what was decided under it.
+decision: a roster that is replaced later does not change what was decided under it, until somebody counts again.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Index, delete, select
 from sqlmodel import Field, Session, SQLModel, col
 
+from .clock import Clock, running_clocks
 from .db import insert_rows, instant, jsonb, primary_key, reference, write
-from .documents import keep
+from .documents import body_of, keep
 from .errors import Conflict, Invalid
-from .reading import Finding
-from .roster import BallotsReading, RosterLine, RosterReading, belongs_to, masked_name, read_ballots, read_roster
+from .estate_roster import Roster
+from .reading import Finding, Opinion
+from .roster import BallotLine, BallotsReading, masked_name, read_ballots
 from .settings import settings
 from .tally import Window, tally
-from .territory import Estate, Unit
+from .territory import Estate
 from .worktime import OFFICE_ZONE
 
 if TYPE_CHECKING:
     from .case import Case
     from .people import Person
 
-KINDS: tuple[Literal["merged", "refused", "undecided", "noted"], ...] = ("merged", "refused", "undecided", "noted")
+VOTE_ENDS = "window_ends"
+"""What the period of a vote fires when it has run, in every case type that has one."""
 
 
-class Roster(SQLModel, table=True):
-    """业主名册: one upload of an estate's roster; its units are in `unit` until the next upload."""
+@dataclass(frozen=True)
+class Doubt:
+    """What a person must decide about one unit's ballots, or about one line of which nobody can say whose it is."""
 
-    id: int | None = primary_key()
-    estate_id: int = reference("estate.id", index=True)
-    by_id: int | None = reference("person.id", nullable=True)
-    at: datetime = instant()
-    filename: str
-    sha256: str = Field(foreign_key="blob.sha256")
-    units: int
-    heads: int
-    total_area_dm2: int
-    unsold_units: int
-    duplicate_lines: int
-    findings: Any = jsonb()
-    """`merged`, `refused`, `undecided`, `noted`, each a list of findings."""
-
-    @classmethod
-    def read(
-        cls, session: Session, estate: Estate, data: bytes, *, filename: str, by: "Person | None", at: datetime
-    ) -> "Roster":
-        """Read an .xlsx and let it be the estate's roster from now on.
-
-        Raises `Invalid` or `TooLarge` with `field="roster"`; then the old roster stays.
-        """
-        reading = read_roster(data, filename=filename, limit=settings().upload_limit)
-        session.execute(select(Estate.id).where(col(Estate.id) == estate.id).with_for_update())
-        known = session.scalars(select(Unit.label).where(col(Unit.estate_id) == estate.id))
-        belongs_to(reading, estate.name, known)
-        session.execute(delete(Unit).where(col(Unit.estate_id) == estate.id))
-        insert_rows(
-            session,
-            Unit,
-            [
-                {
-                    "estate_id": estate.id, "label": line.unit, "area_dm2": line.area_dm2, "owner": line.owner,
-                    "owner_key": line.owner_key, "unsold": line.unsold, "id_number": line.id_number, "phone": line.phone,
-                }
-                for line in reading.lines
-            ],
-        )  # fmt: skip
-        roster = cls(
-            estate_id=estate.id,  # type: ignore[arg-type]
-            by_id=by.id if by else None,
-            at=at,
-            filename=filename[:200],
-            sha256=keep(session, data),
-            units=len(reading.lines),
-            heads=reading.heads,
-            total_area_dm2=reading.total_area_dm2,
-            unsold_units=reading.unsold_units,
-            duplicate_lines=reading.duplicate_lines,
-            findings={kind: [asdict(finding) for finding in getattr(reading, kind)] for kind in KINDS},
-        )
-        session.add(roster)
-        session.flush()
-        return roster
-
-    @classmethod
-    def of(cls, session: Session, estate_id: int) -> "Roster | None":
-        """The roster in use."""
-        return session.scalar(select(cls).where(col(cls.estate_id) == estate_id).order_by(col(cls.id).desc()).limit(1))
-
-    def reading(self, session: Session) -> RosterReading:
-        """As if it had just been read, less what counting has no use for (identity numbers, phones)."""
-        units = session.scalars(select(Unit).where(col(Unit.estate_id) == self.estate_id).order_by(col(Unit.id)))
-        lines = tuple(RosterLine(u.label, "", u.owner, u.owner_key, None, u.area_dm2, None, u.unsold, 0) for u in units)
-        return RosterReading(lines, **{kind: _findings(self.findings[kind]) for kind in KINDS})
+    unit: str | None
+    sentences: list[str] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    """Of the file; one of them may be ruled to count."""
+    unread: set[int] = field(default_factory=set)
+    """Rows whose opinion could not be read: a ruling says it, after a look at the paper."""
 
 
 class Decision(SQLModel, table=True):
@@ -117,7 +62,8 @@ class Decision(SQLModel, table=True):
     filename: str | None = None
     sha256: str | None = Field(default=None, foreign_key="blob.sha256")
     rulings: Any = jsonb()
-    """What a person decided about a unit's ballots: unit → `{"row", "reason", "by", "at"}`; row null: none counts."""
+    """What a person decided about a unit's ballots: unit (or `第7行`) → `{"row", "opinion", "rows", "reason", "by", "at"}`;
+    row null: none counts."""
     tally: Any = jsonb(nullable=True)
     counted_at: datetime | None = instant(nullable=True)
 
@@ -138,8 +84,12 @@ class Decision(SQLModel, table=True):
             raise Invalid("请写明表决事项。", field="title")
         if (window_from is None) != (window_to is None):
             raise Invalid("表决期的首日和末日须同时填写。", field="window_to" if window_from else "window_from")
-        if window_from and window_to and window_to < window_from:
-            raise Invalid(f"表决末日（{window_to}）早于首日（{window_from}），请核对。", field="window_to")
+        if window_from and window_to:
+            if window_to < window_from:
+                raise Invalid(f"表决末日（{window_to}）早于首日（{window_from}），请核对。", field="window_to")
+            for name, day in (("window_from", window_from), ("window_to", window_to)):
+                if not 2000 <= day.year <= at.year + 10:
+                    raise Invalid(f"日期 {day} 不合常理，请核对年份。", field=name)
         decision = cls(
             estate_id=estate.id,  # type: ignore[arg-type]
             case_id=case.id if case else None,
@@ -152,6 +102,30 @@ class Decision(SQLModel, table=True):
         session.add(decision)
         session.flush()
         return decision
+
+    @classmethod
+    def of_case(cls, session: Session, case: "Case", *, by: "Person | None", at: datetime) -> "Decision":
+        """The vote that this case runs; opened, with the window of the case's clock, when its first ballots come in.
+
+        Raises `Conflict` where the case is not at a vote, or the vote has not begun.
+        """
+        session.refresh(case, with_for_update=True)
+        vote = _voting_clock(session, case)
+        if vote is None:
+            raise Conflict(_why_no_vote(session, case))
+        own = session.scalar(select(cls).where(col(cls.case_id) == case.id).order_by(col(cls.id).desc()).limit(1))
+        if own:
+            return own
+        return cls.open(
+            session,
+            session.get_one(Estate, case.estate_id),
+            title=f"{case.kind.title}：{case.details.get('works', case.number)}",
+            by=by,
+            at=at,
+            window_from=vote.started_at.astimezone(OFFICE_ZONE).date() + timedelta(days=1),
+            window_to=vote.due_day,
+            case=case,
+        )
 
     @property
     def window(self) -> Window | None:
@@ -169,6 +143,25 @@ class Decision(SQLModel, table=True):
         """Passed as an ordinary matter (Civil Code 278), with nothing left to decide."""
         return bool(self.tally and not self.undecided and self.tally["ordinary_passed"])
 
+    @property
+    def doubts(self) -> list[Doubt]:
+        """What is undecided about the ballots, one entry per unit. What is undecided in the roster is mended there."""
+        found: dict[str, Doubt] = {}
+        for finding in self.undecided:
+            if finding["source"] != "ballots" or finding["kind"] == "unit_undecided":
+                continue
+            doubt = found.setdefault(_key(finding["unit"], finding["rows"]), Doubt(finding["unit"]))
+            doubt.sentences.append(finding["sentence"])
+            doubt.rows.extend(row for row in finding["rows"] if row not in doubt.rows)
+            if finding["kind"] == "opinion_unread":
+                doubt.unread.update(finding["rows"])
+        return list(found.values())
+
+    @property
+    def roster_doubts(self) -> list[dict[str, Any]]:
+        """The rest of what is undecided: it waits for the roster."""
+        return [f for f in self.undecided if f["source"] == "roster" or f["kind"] == "unit_undecided"]
+
     def why_not(self) -> str:
         """Why it is not passed, in a sentence; `""` when it is."""
         if self.tally is None:
@@ -177,59 +170,118 @@ class Decision(SQLModel, table=True):
             return f"还有{len(self.undecided)}处需要人工认定：{self.undecided[0]['sentence']}"
         return self.tally["why_not"]
 
+    def is_behind(self, roster: Roster | None) -> bool:
+        """Whether the roster has been replaced, or doubts about it settled, since the ballots were counted."""
+        if self.counted_at is None or roster is None:
+            return False
+        settled = [datetime.fromisoformat(finding["at"]) for finding in roster.settled]
+        return roster.id != self.roster_id or max(settled, default=self.counted_at) > self.counted_at
+
     def take(self, session: Session, data: bytes, *, filename: str, by: "Person | None", at: datetime) -> None:
         """Take in the ballots (.xlsx), in place of those taken before, and count them.
 
-        Raises `Conflict` without a roster or once a case rests on the result; `Invalid` with `field="ballots"`.
+        Raises `Conflict` without a roster or once a case rests on the result; `Invalid` or `TooLarge` with
+        `field="ballots"`. Then the ballots taken before stay.
         """
-        self._refuse_when_used(session)
+        self._roster(session)
         ballots = read_ballots(data, filename=filename, limit=settings().upload_limit)
-        write(session, self, filename=filename[:200], sha256=keep(session, data), rulings={})
+        self._hold(session)
+        digest = keep(session, data)
+        write(session, self, filename=filename[:200], sha256=digest, rulings={})
         self._count(session, ballots, at)
+        self._tell_case(
+            session, f"导入表决票（{len(ballots.lines)}张，文件 sha256：{digest}）。{self._in_short()}", by, at
+        )
 
     def rule(
-        self, session: Session, unit: str, row: int | None, reason: str, *, by: "Person | None", at: datetime
+        self,
+        session: Session,
+        unit: str | None,
+        row: int | None,
+        reason: str,
+        *,
+        by: "Person | None",
+        at: datetime,
+        opinion: Opinion | None = None,
     ) -> None:
-        """认定: of this unit's ballots, the one in `row` of the file counts, or none; then count again."""
-        self._refuse_when_used(session)
+        """认定: of this unit's ballots, the one in `row` of the file counts, or none; then count again.
+
+        `opinion` says what could not be read in that row. Without `unit`, the line in `row`, which names none, is set aside.
+        A later ruling on the same unit takes the place of the earlier one.
+        """
+        self._hold(session)
         if not reason.strip():
             raise Invalid("认定须写明理由。", field="reason")
         if self.sha256 is None:
             raise Conflict("尚未导入表决票，没有需要认定的内容。")
-        ballots = self._ballots(session)
-        open_rows = {r for finding in self.undecided if finding["unit"] == unit for r in finding["rows"]}
-        if not any(finding["unit"] == unit for finding in self.undecided):
-            raise Invalid(f"“{unit}”没有需要人工认定的表决票。", field="unit")
-        if row is not None and row not in {line.source_row for line in ballots.lines if line.unit == unit}:
-            raise Invalid(
-                f"“{unit}”在第{row}行没有可以计入的票；可选：{'、'.join(map(str, sorted(open_rows)))}。", field="row"
-            )
-        ruling = {"row": row, "reason": reason.strip()[:400], "by": by.id if by else None, "at": at.isoformat()}
-        write(session, self, rulings=self.rulings | {unit: ruling})
-        self._count(session, ballots, at)
+        key = _key(unit, () if row is None else (row,))
+        rows, unread = self._open_rows(key, unit)
+        if unit is None:
+            row = None
+        if row is not None and row not in rows:
+            raise Invalid(f"“{unit}”在第{row}行没有可以认定的票；可选：{'、'.join(map(str, rows))}。", field="row")
+        if row in unread and opinion is None:
+            raise Invalid(f"第{row}行的意见看不懂，请写明对照原票后认定的意见。", field="opinion")
+        if row not in unread and opinion is not None:
+            raise Invalid("只有意见看不懂的票才须另行认定意见。", field="opinion")
+        ruling = {
+            "row": row, "opinion": opinion, "rows": rows, "unread": sorted(unread), "reason": reason.strip()[:400],
+            "by": by.id if by else None, "at": at.isoformat(),
+        }  # fmt: skip
+        write(session, self, rulings=self.rulings | {key: ruling})
+        self._count(session, self._ballots(session), at)
+        said = f"第{row}行的票有效" if row else "不计票"
+        self._tell_case(session, f"认定{key}{said}：{ruling['reason']}。{self._in_short()}", by, at)
 
-    def _ballots(self, session: Session) -> BallotsReading:
-        from .documents import body_of
+    def recount(self, session: Session, *, by: "Person | None", at: datetime) -> None:
+        """Count the ballots taken before once more, by the roster now in use; what was ruled stays ruled."""
+        self._hold(session)
+        if self.sha256 is None:
+            raise Conflict("尚未导入表决票，没有可以重新计票的内容。")
+        self._count(session, self._ballots(session), at)
+        self._tell_case(session, f"按现行名册重新计票。{self._in_short()}", by, at)
 
-        assert self.sha256 is not None
-        return read_ballots(body_of(session, self.sha256), filename=self.filename or "", limit=settings().upload_limit)
+    # --- how it is done ---
 
-    def _refuse_when_used(self, session: Session) -> None:
+    def _hold(self, session: Session) -> None:
+        """Lock the decision, after the case that runs it, and see that its count may still change."""
         from .case import Case
 
+        own = session.get(Case, self.case_id, with_for_update=True, populate_existing=True) if self.case_id else None
+        session.refresh(self, with_for_update={"key_share": True})
+        if own is not None and _voting_clock(session, own) is None:
+            raise Conflict(f"案件 {own.number} 的表决环节已经结束，计票结果不能再改。", field="ballots")
         number = session.scalar(
-            select(Case.number)
+            select(col(Case.number))
             .where(Case.details["decision"].as_integer() == self.id, col(Case.estate_id) == self.estate_id)
             .limit(1)
         )
         if number:
             raise Conflict(f"案件 {number} 已经依据本决定办理，计票结果不能再改。", field="ballots")
 
-    def _count(self, session: Session, ballots: BallotsReading, at: datetime) -> None:
+    def _roster(self, session: Session) -> Roster:
         roster = Roster.of(session, self.estate_id)
         if roster is None:
             raise Conflict("本小区还没有业主名册，请先导入名册再导入表决票。", field="roster")
-        counted = tally(roster.reading(session), self._as_ruled(ballots), window=self.window)
+        return roster
+
+    def _ballots(self, session: Session) -> BallotsReading:
+        assert self.sha256 is not None
+        return read_ballots(body_of(session, self.sha256), filename=self.filename or "", limit=settings().upload_limit)
+
+    def _open_rows(self, key: str, unit: str | None) -> tuple[list[int], set[int]]:
+        """The rows that may be ruled on, and those of them whose opinion could not be read."""
+        doubt = next((doubt for doubt in self.doubts if _key(doubt.unit, doubt.rows) == key), None)
+        if doubt:
+            return sorted(doubt.rows), doubt.unread
+        if key in self.rulings:
+            return self.rulings[key]["rows"], set(self.rulings[key]["unread"])
+        raise Invalid(f"“{key}”没有需要人工认定的表决票。", field="unit" if unit else "row")
+
+    def _count(self, session: Session, ballots: BallotsReading, at: datetime) -> None:
+        roster = self._roster(session)
+        estate = session.get_one(Estate, self.estate_id)
+        counted = tally(roster.reading(session, estate.name), self._as_ruled(ballots), window=self.window)
         session.execute(delete(Ballot).where(col(Ballot.decision_id) == self.id))
         insert_rows(
             session,
@@ -240,12 +292,11 @@ class Decision(SQLModel, table=True):
                 for line in ballots.lines
             ],
         )  # fmt: skip
-        frozen = counted.as_json() | {"why_not": counted.why_not(), "duplicate_lines": roster.duplicate_lines}
-        write(session, self, tally=frozen, counted_at=at, roster_id=roster.id)
+        write(session, self, tally=counted.as_json(), counted_at=at, roster_id=roster.id)
 
     def _as_ruled(self, ballots: BallotsReading) -> BallotsReading:
         """The ballots with what a person decided about some of them: that one counts whoever signed it, and no other does."""
-        lines, refused, noted = [], list(ballots.refused), list(ballots.noted)
+        lines, refused, noted, undecided = [], list(ballots.refused), list(ballots.noted), []
         opening = self.window[0] if self.window else None
         for line in ballots.lines:
             ruling = self.rulings.get(line.unit)
@@ -253,25 +304,33 @@ class Decision(SQLModel, table=True):
                 lines.append(line)
             elif ruling["row"] == line.source_row:
                 lines.append(replace(line, owner="", received_at=line.received_at or opening))
-                noted.append(
-                    _ruled(
-                        "ruled_in",
-                        f"{line.unit}以第{line.source_row}行的票为准：{ruling['reason']}",
-                        line.unit,
-                        line.source_row,
-                    )
-                )
+                noted.append(_ruled("ruled_in", ruling, line.unit, line.source_row))
             else:
-                refused.append(
-                    _ruled(
-                        "ruled_out",
-                        f"{line.unit}第{line.source_row}行的票不计：{ruling['reason']}",
-                        line.unit,
-                        line.source_row,
-                    )
-                )
-        undecided = tuple(finding for finding in ballots.undecided if finding.unit not in self.rulings)
-        return replace(ballots, lines=tuple(lines), refused=tuple(refused), noted=tuple(noted), undecided=undecided)
+                refused.append(_ruled("ruled_out", ruling, line.unit, line.source_row))
+        for finding in ballots.undecided:
+            ruling = self.rulings.get(_key(finding.unit, finding.rows))
+            if ruling is None:
+                undecided.append(finding)
+            elif finding.unit and ruling["row"] in finding.rows:
+                lines.append(BallotLine(finding.unit, "", ruling["opinion"], opening, ruling["row"]))
+                noted.append(_ruled("ruled_in", ruling, finding.unit, ruling["row"]))
+            else:
+                refused.append(_ruled("ruled_out", ruling, finding.unit, finding.rows[0]))
+        return replace(
+            ballots, lines=tuple(lines), refused=tuple(refused), noted=tuple(noted), undecided=tuple(undecided)
+        )
+
+    def _tell_case(self, session: Session, words: str, by: "Person | None", at: datetime) -> None:
+        """A vote that a case runs is evidence there: its ledger says what was counted, and from which file."""
+        from .case import SYSTEM, Case
+
+        if self.case_id:
+            session.get_one(Case, self.case_id).note(words, by=by or SYSTEM, at=at)
+
+    def _in_short(self) -> str:
+        if self.ordinary_passed:
+            return "计票结果：通过。"
+        return self.why_not() if self.undecided else f"计票结果：未通过，{self.why_not()}"
 
 
 class Ballot(SQLModel, table=True):
@@ -292,23 +351,49 @@ class Ballot(SQLModel, table=True):
         return masked_name(self.owner)
 
 
-def decision_for(session: Session, case: "Case") -> Decision | None:
-    """The decision a case rests on: attached to it, or else voted on in it."""
+def decision_for(session: Session, case: "Case", *, hold: bool = False) -> Decision | None:
+    """The decision a case rests on: attached to it, or else voted on in it. `hold`: as `held` does."""
     attached = case.details.get("decision")
-    if attached:
-        return session.get(Decision, attached)
-    return session.scalar(
-        select(Decision).where(col(Decision.case_id) == case.id).order_by(col(Decision.id).desc()).limit(1)
+    found = attached or session.scalar(
+        select(col(Decision.id)).where(col(Decision.case_id) == case.id).order_by(col(Decision.id).desc()).limit(1)
     )
+    return (held(session, found) if hold else session.get(Decision, found)) if found else None
 
 
-def _findings(rows: Iterable[dict[str, Any]]) -> tuple[Finding, ...]:
-    return tuple(Finding(**{**row, "rows": tuple(row["rows"])}) for row in rows)
+def held(session: Session, decision_id: int) -> Decision | None:
+    """A decision whose count cannot change before this transaction ends: for whoever is about to rest on it."""
+    return session.get(Decision, decision_id, with_for_update={"read": True}, populate_existing=True)
 
 
-def _ruled(kind: str, sentence: str, unit: str, row: int) -> Finding:
-    return Finding(kind, sentence, (row,), unit, "ballots")
+def _voting_clock(session: Session, case: "Case") -> Clock | None:
+    """The clock of the vote at which the case is, running or run out; None before the vote and after its stage."""
+    newest = select(Clock).where(col(Clock.case_id) == case.id, col(Clock.fires) == VOTE_ENDS)
+    clock = session.scalar(newest.order_by(col(Clock.id).desc()).limit(1))
+    return clock if clock and clock.limits == case.stage else None
+
+
+def _why_no_vote(session: Session, case: "Case") -> str:
+    if not any(period.ends == VOTE_ENDS for period in case.current.periods):
+        return f"本件在“{case.current.title}”环节，不在表决，不能导入表决票。"
+    notice = next((c for c in running_clocks(session, case.id) if c.limits == case.stage), None)  # type: ignore[arg-type]
+    if notice is None:
+        return "表决期尚未开始，现在不能导入表决票。"
+    opens = notice.due_day + timedelta(days=1)
+    return f"会议通知期至 {notice.due_day} 24时届满，表决自 {opens} 起；表决开始之前不能导入表决票。"
+
+
+def _key(unit: str | None, rows: Iterable[int]) -> str:
+    return unit or f"第{next(iter(rows), 0)}行"
+
+
+def _ruled(kind: str, ruling: dict[str, Any], unit: str | None, row: int) -> Finding:
+    what = f"{unit or ''}第{row}行的票"
+    said = f"{unit}以第{row}行的票为准" if kind == "ruled_in" else f"{what}不计"
+    return Finding(kind, f"{said}，已认定：{ruling['reason']}", (row,), unit, "ballots")
 
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), OFFICE_ZONE)
+
+
+__all__ = ["Ballot", "Decision", "Doubt", "Roster", "decision_for", "held"]

@@ -58,6 +58,9 @@ class Shares(NamedTuple):
     area: Fraction
     heads: Fraction
 
+    def as_json(self) -> dict[str, str]:
+        return {"area": percent(self.area), "heads": percent(self.heads)}
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -168,7 +171,8 @@ class Tally:
         return "，".join(failed) + ("。" if failed else "")
 
     def as_json(self) -> dict[str, Any]:
-        """Areas in dm². The findings are lists of `{"kind", "sentence", "rows", "unit", "source"}`."""
+        """Areas in dm², shares as percent cut to two digits. The findings are lists of `{"kind", "sentence", "rows", "unit",
+        "source"}`."""
         return {
             "units": self.units,
             "total_area_dm2": self.total.area,
@@ -185,6 +189,12 @@ class Tally:
             "special_heads": self.special_heads,
             "ordinary_passed": self.ordinary_passed,
             "special_passed": self.special_passed,
+            "disagreeing": asdict(self.disagreeing),
+            "abstaining": asdict(self.abstaining),
+            "participation": self.participation.as_json(),
+            "approval": self.approval.as_json(),
+            "why_not": self.why_not(),
+            "special_why_not": self.why_not(special=True),
             "merged": [asdict(finding) for finding in self.merged],
             "refused": [asdict(finding) for finding in self.refused],
             "undecided": [asdict(finding) for finding in self.undecided],

@@ -3,15 +3,13 @@
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, datetime
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import xlsxwriter  # type: ignore[import-untyped,unused-ignore]
 
 from models.errors import Invalid, Refused, TooLarge
 from models.reading import estate_named_in, is_same_estate
@@ -27,34 +25,11 @@ from models.roster import (
     unit_label,
 )
 
-DATA = Path(__file__).parent / "data"
+from .papers import DATA, HEADER, workbook
+
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-HEADER = ("序号", "房号", "业主姓名", "证件号码", "专有部分面积", "联系电话", "备注")
 SU, WU, LIU = "440387078659414899", "440350312198911911", "440398046202594822"
 FIRM = "91440300MA5F000X1L"
-
-
-def workbook(*sheets: Sequence[Sequence[Any]], merge: Sequence[str] = (), hide: Sequence[int] = ()) -> bytes:
-    """An .xlsx of these rows; `merge` ranges lie on the first sheet."""
-    out = BytesIO()
-    book = xlsxwriter.Workbook(out, {"in_memory": True})
-    day = book.add_format({"num_format": "yyyy-mm-dd"})
-    minute = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
-    for number, rows in enumerate(sheets):
-        sheet = book.add_worksheet()
-        for row, cells in enumerate(rows):
-            for column, cell in enumerate(cells):
-                if isinstance(cell, date):
-                    sheet.write_datetime(row, column, cell, minute if isinstance(cell, datetime) else day)
-                elif cell is not None:
-                    sheet.write(row, column, cell)
-        for place in merge if number == 0 else ():
-            top, left = place.split(":")[0][1:], ord(place[0]) - ord("A")
-            sheet.merge_range(place, rows[int(top) - 1][left])
-        if number in hide:
-            sheet.hide()
-    book.close()
-    return out.getvalue()
 
 
 def roster(*lines: tuple[Any, ...], **more: Any) -> RosterReading:

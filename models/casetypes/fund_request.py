@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from statemachine import Event
 
-from ..decisions import Decision, decision_for
+from ..decisions import decision_for, held
 from ..people import Desk
 from ..publicity import Publicity
 from ..rules import rulebook
@@ -339,7 +339,7 @@ class FundRequest(CaseType):
     def decision_not_usable(self, move: Move) -> str | None:
         if move.facts is None:
             return None
-        decision = move.session.get(Decision, move.facts.decision)
+        decision = held(move.session, move.facts.decision)
         if decision is None or decision.estate_id != move.case.estate_id:
             return Wrong("decision", f"本小区没有编号为 {move.facts.decision} 的业主共同决定，请先导入名册和表决票。")
         if not decision.ordinary_passed:
@@ -385,13 +385,15 @@ class FundRequest(CaseType):
         return None
 
     def tally_says_failed(self, move: Move) -> str | None:
-        decision = decision_for(move.session, move.case)
+        decision = decision_for(move.session, move.case, hold=move.facts is not None)
         if decision is None or decision.tally is None:
             return "尚未导入表决票，不能认定通过。"
         return None if decision.ordinary_passed else f"计票结果为未通过：{decision.why_not()}"
 
     def tally_says_passed(self, move: Move) -> str | None:
-        decision = decision_for(move.session, move.case)
+        decision = decision_for(move.session, move.case, hold=move.facts is not None)
+        if decision and decision.undecided:
+            return decision.why_not()
         return "计票结果为通过，不能认定未通过。" if decision and decision.ordinary_passed else None
 
     def finish_day_is_past(self, move: Move) -> str | None:
