@@ -139,7 +139,14 @@ def may(
     return not desks_of(by, case, on_behalf_of=on_behalf_of).isdisjoint(kind.who(name, stage))
 
 
-def moves(by: Person, move: Move, kind: type[CaseType]) -> list[tuple[str, str | None]]:
+def may_attach(by: Actor, case: Case, *, on_behalf_of: str | None = None) -> bool:
+    """Materials are handed in by whoever may act at the case's stage."""
+    return case.is_open and not desks_of(by, case, on_behalf_of=on_behalf_of).isdisjoint(case.current.desks)
+
+
+def moves(
+    by: Person, move: Move, kind: type[CaseType], *, on_behalf_of: str | None = None
+) -> list[tuple[str, str | None]]:
     """The events that are this person's at the case's stage, each with the obstacle that stands in its way, if any.
 
     An event whose branches are all closed, with no sentence to say why, is not offered.
@@ -147,7 +154,7 @@ def moves(by: Person, move: Move, kind: type[CaseType]) -> list[tuple[str, str |
     stage = kind.stage(move.case.stage)
     offered = []
     for name in kind.events_from(stage):
-        if not may(by, name, move.case, kind, stage):
+        if not may(by, name, move.case, kind, stage, on_behalf_of=on_behalf_of):
             continue
         move.name = name
         obstacle = kind.obstacle(move, stage)

@@ -137,7 +137,9 @@ class Escalation(SQLModel, table=True):
 
 def running_clocks(session: Session, case_id: int) -> list[Clock]:
     """The case's clocks that have not stopped, paused ones included. Call with the case locked: the case before its clocks."""
-    statement = select(Clock).where(col(Clock.case_id) == case_id, col(Clock.stopped_at).is_(None)).order_by(col(Clock.id))
+    statement = (
+        select(Clock).where(col(Clock.case_id) == case_id, col(Clock.stopped_at).is_(None)).order_by(col(Clock.id))
+    )
     return list(session.scalars(statement.execution_options(populate_existing=True)))
 
 
@@ -344,15 +346,15 @@ def counted_with(clock: Clock, pauses: list[Pause], book: WorkCalendar) -> Due:
     )
 
 
-def explanation(session: Session, clock: Clock, at: datetime) -> list[DayLine]:
-    """Each day from the start to the due day, whether it counts and why. A clock that stands still is explained up to `at`."""
+def explanation(session: Session, clock: Clock, at: datetime, stops: Sequence[ClockPause] = ()) -> list[DayLine]:
+    """Each day from the start to the due day, whether it counts and why; `stops` are the clock's pauses.
+
+    A clock that stands still is explained up to `at`.
+    """
     if clock.is_by_fact:
         return [DayLine(clock.due_day, True, "合同约定日，当日24时届满，不顺延")]
-    pauses = [Pause(p.paused_at, p.resumed_at or max(at, p.paused_at)) for p in pauses_of(session, clock.id)]  # type: ignore[arg-type]
+    pauses = [Pause(stop.paused_at, stop.resumed_at or max(at, stop.paused_at)) for stop in stops]
+    limit = Limit.parse(clock.limit)
     return explain(
-        clock.started_at,
-        Limit.parse(clock.limit),
-        calendar(session, clock.edition),
-        pauses=pauses,
-        period=clock.kind == "period",
+        clock.started_at, limit, calendar(session, clock.edition), pauses=pauses, period=clock.kind == "period"
     )

@@ -1,0 +1,103 @@
+"""The web: JSON under `/api`, pages for people, and what operators look at (`/healthz`, `/readyz`, `/metrics`)."""
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlmodel import Session
+from starlette.middleware.gzip import GZipMiddleware
+
+from models.db import engine
+from models.errors import Unavailable
+from models.office import shift_is_on
+from models.settings import settings
+
+from . import attachments, auth, cases, dashboard, desk, errors, estates, pages, reference
+from .deps import Db
+from .middleware import BodyLimit, Headers, Measured
+from .setup import alembic
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+STATIC = Path(__file__).parent / "static"
+LIBRARIES = {
+    "tabler": "@tabler/core/dist",
+    "htmx": "htmx.org/dist",
+    "echarts": "echarts/dist",
+    "swagger": "swagger-ui-dist",
+}
+"""What pages load, by its place under `/assets`, from node_modules."""
+
+health = APIRouter(include_in_schema=False)
+
+
+def create_app(database_url: str | None = None) -> FastAPI:
+    """The application on `database_url`, or on the configured database."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> "AsyncIterator[None]":
+        yield
+        app.state.engine.dispose()
+
+    app = FastAPI(
+        title="办结 Banjie", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json", lifespan=lifespan
+    )
+    app.state.engine = engine(database_url)
+    for part in (auth, cases, desk, estates, attachments, dashboard, reference):
+        app.include_router(part.router)
+    app.include_router(health)
+    app.include_router(pages.router)
+    for name, folder in LIBRARIES.items():
+        app.mount(f"/assets/{name}", StaticFiles(directory=settings().node_modules / folder, check_dir=False))
+    app.mount("/assets", StaticFiles(directory=STATIC))
+    errors.handle(app)
+    # the last one added sees a request first
+    app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.add_middleware(BodyLimit, limit=settings().upload_limit + 64 * 1024)
+    app.add_middleware(Headers)
+    app.add_middleware(Measured)
+    return app
+
+
+@health.get("/healthz")
+def is_alive() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@health.get("/readyz")
+def is_ready(session: Db) -> JSONResponse:
+    """Whether work can be done: the database answers, its schema is this release's, and somebody watches the clocks."""
+    head = ScriptDirectory.from_config(alembic(None)).get_current_head()
+    checks = {
+        "database": True,
+        "schema": MigrationContext.configure(session.connection()).get_current_revision() == head,
+        "shift": shift_is_on(session),
+    }
+    return JSONResponse(checks, 200 if all(checks.values()) else Unavailable.status)
+
+
+@health.get("/metrics")
+def measure(request: Request, session: Db) -> Response:
+    """Figures for Prometheus; no personal data."""
+    from .middleware import REGISTRY, observe
+
+    observe(session)
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+@health.get("/docs")
+def docs(request: Request) -> HTMLResponse:
+    """The API, to read and to try, without the internet."""
+    from .pages.render import page
+
+    with Session(request.app.state.engine) as session:
+        csrf = auth.csrf_of(session, request)
+    return page(request, "docs.html", None, csrf=csrf)

@@ -1,0 +1,398 @@
+"""Cases through JSON. `POST …/events` is the one way to move a case; everything else reads, opens, claims or remarks."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from models.access import desks_of, estates_visible_to, see
+from models.case import Backdate, Case, CaseEvent, events_of
+from models.casetypes.describe import describe
+from models.documents import Document, body_of
+from models.dossier import Dossier, Offer, ToldClock, ToldEvent, dossier, told_clocks, told_events
+from models.errors import Forbidden, Invalid, NotFound
+from models.lists import CaseQuery, page_of, total_of
+from models.people import Body, Person, Role
+from models.territory import Estate
+from models.worktime import OFFICE_ZONE
+
+from .deps import Db, Me, Now
+from .idempotency import OnlyOnce
+
+router = APIRouter(prefix="/api", tags=["cases"])
+
+
+class Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Opening(Asked):
+    type: str = Field(max_length=50)
+    estate: int | str = Field(description="id or exact name")
+    details: dict[str, Any] = Field(default_factory=dict)
+    note: str | None = None
+    at: datetime | None = Field(default=None, description="补录: when it happened; needs `reason` and `proof`")
+    reason: str | None = None
+    proof: str | None = None
+    on_behalf_of: str | None = Field(default=None, description="`body:ID`: entered at the counter for the applicant")
+
+
+class Happening(Asked):
+    name: str = Field(max_length=50)
+    facts: dict[str, Any] = Field(default_factory=dict)
+    note: str | None = None
+    seq: int | None = Field(default=None, description="last line seen; another one since: 409")
+    at: datetime | None = Field(default=None, description="补录: when it happened; needs `reason` and `proof`")
+    reason: str | None = None
+    proof: str | None = None
+    on_behalf_of: str | None = None
+
+
+class Assignment(Asked):
+    to: str | None = Field(description="account, one's own to claim; null puts it back into the pool")
+
+
+class Remark(Asked):
+    note: str
+
+
+@router.get("/casetypes", tags=["reference"])
+def list_casetypes(me: Me) -> list[dict[str, Any]]:
+    """Every procedure: stages, limits, events, the facts they ask for."""
+    return describe()
+
+
+@router.get("/cases")
+def list_cases(session: Db, me: Me, now: Now, query: Annotated[CaseQuery, Query()]) -> dict[str, Any]:
+    """Cases one may see: `{"items", "next"}`, and the exact `total` when asked with `total=1`."""
+    rows, after = page_of(session, me, query, now)
+    at = query.at or now
+    estates = names(session, Estate, {case.estate_id for case in rows})
+    people = names(session, Person, {case.assignee_id for case in rows if case.assignee_id})
+    items = [summary(case, at, estates[case.estate_id], people.get(case.assignee_id or 0)) for case in rows]
+    return {"items": items, "next": after} | ({"total": total_of(session, me, query, now)} if query.total else {})
+
+
+@router.post("/cases", status_code=201)
+def create_case(session: Db, me: Me, now: Now, asked: Opening, once: OnlyOnce) -> Response:
+    """Open a case for an estate: its company's agents may, and a street clerk at the counter for them."""
+
+    def write() -> dict[str, Any]:
+        case = open_case(
+            session, me, now, asked.type, asked.estate, asked.details,
+            note=asked.note, backdate=backdate_of(asked.at, asked.reason, asked.proof), on_behalf_of=asked.on_behalf_of,
+        )  # fmt: skip
+        return told(session, me, case, now)
+
+    return once(write, 201)
+
+
+@router.get("/cases/{number}")
+def read_case(session: Db, me: Me, now: Now, number: str) -> dict[str, Any]:
+    """One case: where it stands, what is due, what one may do, everything that happened."""
+    return told(session, me, see(session, me, number), now)
+
+
+@router.post("/cases/{number}/events", status_code=201)
+def create_event(session: Db, me: Me, now: Now, number: str, asked: Happening, once: OnlyOnce) -> Response:
+    """Let an event happen. 409: not now, or somebody was quicker; 422: a fact is wrong, named in `field`."""
+
+    def write() -> dict[str, Any]:
+        case = see(session, me, number)
+        event = case.fire(
+            asked.name, by=me, at=now, facts=asked.facts, note=asked.note, seq=asked.seq,
+            backdate=backdate_of(asked.at, asked.reason, asked.proof), on_behalf_of=asked.on_behalf_of,
+        )  # fmt: skip
+        return {"event": _event(told_events(session, case, [event])[0]), "case": told(session, me, case, now)}
+
+    return once(write, 201)
+
+
+@router.get("/cases/{number}/events")
+def list_events(session: Db, me: Me, number: str) -> dict[str, Any]:
+    """The ledger, from the first line, with its hashes."""
+    case = see(session, me, number)
+    items = [_event(event) for event in told_events(session, case, events_of(session, case))]
+    return {"items": items, "next": None, "total": len(items)}
+
+
+@router.get("/cases/{number}/clocks")
+def list_clocks(session: Db, me: Me, now: Now, number: str) -> dict[str, Any]:
+    """Every clock with the rule it was counted by and each day from its start: counted or skipped, and why."""
+    items = [_clock(clock) for clock in told_clocks(session, see(session, me, number), now)]
+    return {"items": items, "next": None, "total": len(items)}
+
+
+@router.get("/cases/{number}/documents")
+def list_documents(session: Db, me: Me, number: str) -> dict[str, Any]:
+    """Papers issued in the case."""
+    case = see(session, me, number)
+    found = session.scalars(select(Document).where(col(Document.case_id) == case.id).order_by(col(Document.id)))
+    items = [_document(case, document) for document in found]
+    return {"items": items, "next": None, "total": len(items)}
+
+
+@router.get("/cases/{number}/documents/{document_id}.pdf", response_class=Response)
+def read_document(session: Db, me: Me, number: str, document_id: int) -> Response:
+    """The paper as it left the office."""
+    case = see(session, me, number)
+    document = session.get(Document, document_id) if document_id < 2**63 else None
+    if document is None or document.case_id != case.id:
+        raise NotFound("本件没有这份文书。")
+    name = f"{case.number}-{document.kind}-{document.id}.pdf"
+    headers = {"Content-Disposition": f'inline; filename="{name}"', "ETag": f'"{document.sha256}"'}
+    return Response(body_of(session, document.sha256), media_type="application/pdf", headers=headers)
+
+
+@router.post("/cases/{number}/assign")
+def assign_case(session: Db, me: Me, now: Now, number: str, asked: Assignment, once: OnlyOnce) -> Response:
+    """Claim it (领取), hand it to a colleague (转办), or put it back into the desk's pool."""
+
+    def write() -> dict[str, Any]:
+        case = see(session, me, number)
+        case.assign(officer(session, asked.to), by=me, at=now)
+        return told(session, me, case, now)
+
+    return once(write)
+
+
+@router.post("/cases/{number}/notes", status_code=201)
+def create_note(session: Db, me: Me, now: Now, number: str, asked: Remark, once: OnlyOnce) -> Response:
+    """Add a remark to the ledger."""
+
+    def write() -> dict[str, Any]:
+        case = see(session, me, number)
+        return _event(told_events(session, case, [case.note(asked.note, by=me, at=now)])[0])
+
+    return once(write, 201)
+
+
+# --- what pages do too -----------------------------------------------------------------------------------------------
+
+
+def open_case(
+    session: Session,
+    me: Person,
+    now: datetime,
+    type_id: str,
+    estate: int | str,
+    details: Mapping[str, Any],
+    *,
+    note: str | None = None,
+    backdate: Backdate | None = None,
+    on_behalf_of: str | None = None,
+) -> Case:
+    """Open a case for the company that runs the estate. Errors: `Invalid` (estate, details), `Forbidden`."""
+    place = _estate(session, me, estate)
+    applicant = session.get(Body, place.company_id) if place.company_id else None
+    if applicant is None:
+        raise Invalid(f"{place.name}没有登记物业服务企业，不能立案。", field="estate")
+    if may_open(me, place):
+        on_behalf_of = None
+    elif may_open_at_counter(me, place):
+        on_behalf_of = f"body:{applicant.id}"
+    else:
+        raise Forbidden(f"{place.name}的申请由{applicant.name}提出，或由所在街道窗口代录，您没有这一权限。")
+    return Case.open(
+        session, type_id, estate=place, applicant=applicant, details=details, by=me, at=now, recorded_at=now,
+        note=note, backdate=backdate, on_behalf_of=on_behalf_of,
+    )  # fmt: skip
+
+
+def may_open(person: Person, estate: Estate) -> bool:
+    return any(post.role == Role.AGENT and post.body_id == estate.company_id for post in person.posts)
+
+
+def may_open_at_counter(person: Person, estate: Estate) -> bool:
+    """窗口代录: a clerk of the street in which the estate lies."""
+    return any(post.role in (Role.CLERK, Role.HEAD) and estate.path.startswith(post.area_path) for post in person.posts)
+
+
+def backdate_of(at: datetime | None, reason: str | None, proof: str | None) -> Backdate | None:
+    """What makes an entry a 补录; an instant without a zone is the office's."""
+    if at is None and not reason and not proof:
+        return None
+    if at is None:
+        raise Invalid("补录须填写实际发生的时间。", field="at")
+    at = at if at.tzinfo else at.replace(tzinfo=OFFICE_ZONE)
+    if not 2000 <= at.year < 2100:
+        raise Invalid(f"补录的时间 {at:%Y-%m-%d} 不合常理，请核对年份。", field="at")
+    return Backdate(at, reason or "", proof or "")
+
+
+def officer(session: Session, account: str | None) -> Person | None:
+    """Errors: `Invalid` where there is no such account."""
+    if account is None:
+        return None
+    found = session.scalar(select(Person).where(col(Person.account) == account, col(Person.is_active)))
+    if found is None:
+        raise Invalid(f"没有账号“{account[:40]}”。", field="to")
+    return found
+
+
+def _estate(session: Session, me: Person, wanted: int | str) -> Estate:
+    seen = estates_visible_to(me)
+    known = col(Estate.id) == wanted if isinstance(wanted, int) else col(Estate.name) == wanted.strip()
+    found = None if isinstance(wanted, int) and abs(wanted) >= 2**63 else session.scalars(seen.where(known)).all()
+    if not found:
+        raise Invalid(f"没有小区“{str(wanted)[:40]}”，或不在您的办理范围。", field="estate")
+    if len(found) > 1:
+        raise Invalid(f"名为“{wanted}”的小区不止一个，请用编号。", field="estate")
+    estate: Estate = found[0]
+    return estate
+
+
+# --- how it is told --------------------------------------------------------------------------------------------------
+
+
+def summary(case: Case, at: datetime, estate: str, assignee: str | None) -> dict[str, Any]:
+    """A case as a line of a list."""
+    return {
+        "number": case.number,
+        "type": case.type,
+        "title": case.kind.title,
+        "stage": case.stage,
+        "stage_title": case.current.title,
+        "desk": case.desk,
+        "estate": {"id": case.estate_id, "name": estate},
+        "area": case.path.strip("/").split("/")[-1],
+        "details": case.details,
+        "assignee": assignee,
+        "opened_at": instant(case.opened_at),
+        "stage_since": instant(case.stage_since),
+        "closed_at": instant(case.closed_at),
+        "outcome": case.outcome,
+        "due_at": instant(case.next_due_at),
+        "card": case.card(at),
+        "paused": case.is_paused,
+        "stale": case.is_stale(at),
+        "seq": case.last_seq,
+    }
+
+
+def told(session: Session, me: Person, case: Case, at: datetime) -> dict[str, Any]:
+    """A case whole."""
+    d: Dossier = dossier(session, me, case, at)
+    return summary(case, at, d.estate.name, d.assignee.name if d.assignee else None) | {
+        "law_day": case.law_day.isoformat(),
+        "applicant": {"id": d.applicant.id, "name": d.applicant.name},
+        "desks": sorted(desks_of(me, case)),
+        "stages": [step._asdict() for step in d.stages],
+        "moves": [_offer(offer) for offer in d.moves],
+        "counter_moves": [_offer(offer) for offer in d.counter_moves],
+        "may_claim": d.may_claim,
+        "colleagues": [{"account": one.account, "name": one.name} for one in d.assignees],
+        "clocks": [_clock(clock) for clock in d.clocks],
+        "events": [_event(event) for event in d.events],
+        "documents": [_document(case, document) for document in d.documents],
+        "needs": [{"title": need.title, "by": need.by, "handed_in": need.handed_in} for need in d.needs],
+        "attachments": [
+            {"id": one.id, "need": one.need, "filename": one.filename, "media_type": one.media_type, "size": one.size,
+             "sha256": one.sha256, "at": instant(one.at)}
+            for one in d.attachments
+        ],
+        "publicities": [
+            {"stage": one.stage, "from_day": one.from_day.isoformat(), "to_day": one.to_day.isoformat(), "places": one.places}
+            for one in d.publicities
+        ],
+        "decision": d.decision and {"id": d.decision.id, "title": d.decision.title, "passed": d.decision.ordinary_passed},
+        "chain": {"whole": d.chain is None, "sentence": d.chain, "seq": case.last_seq, "hash": case.last_hash},
+    }  # fmt: skip
+
+
+def instant(value: datetime | None) -> str | None:
+    return value.astimezone(OFFICE_ZONE).isoformat() if value else None
+
+
+def _offer(offer: Offer) -> dict[str, Any]:
+    return {
+        "name": offer.name,
+        "title": offer.title,
+        "obstacle": offer.obstacle,
+        "facts": offer.facts,
+        "enterable_afterwards": offer.backdatable,
+    }
+
+
+def _clock(told: ToldClock) -> dict[str, Any]:
+    clock, rule = told.clock, told.rule
+    return {
+        "id": clock.id,
+        "kind": clock.kind,
+        "limits": clock.limits,
+        "title": told.title,
+        "limit": clock.limit,
+        "started_at": instant(clock.started_at),
+        "due_day": clock.due_day.isoformat(),
+        "due_at": instant(clock.due_at),
+        "warn_at": instant(clock.warn_at),
+        "provisional": clock.provisional,
+        "paused_at": instant(clock.paused_at),
+        "stopped_at": instant(clock.stopped_at),
+        "outcome": clock.outcome,
+        "card": told.card,
+        "generation": clock.generation,
+        "next_step": clock.next_step,
+        "next_at": instant(clock.next_at),
+        "edition": clock.edition,
+        "rule": {
+            "id": rule.id, "version": rule.version, "title": rule.title, "value": rule.value, "source": rule.source,
+            "article": rule.article, "confidence": rule.confidence, "remark": rule.remark,
+        },
+        "days": [{"date": day.date.isoformat(), "counts": day.counts, "why": day.why} for day in told.days],
+        "pauses": [
+            {"paused_at": instant(stop.paused_at), "resumed_at": instant(stop.resumed_at), "reason": stop.reason}
+            for stop in told.pauses
+        ],
+        "lines": [
+            {"what": line.what, "at": instant(line.at), "old_due": instant(line.old_due), "new_due": instant(line.new_due)}
+            for line in told.lines
+        ],
+    }  # fmt: skip
+
+
+def _event(told: ToldEvent) -> dict[str, Any]:
+    event: CaseEvent = told.event
+    return {
+        "seq": event.seq,
+        "name": event.name,
+        "title": told.title,
+        "from": event.from_stage,
+        "to": event.to_stage,
+        "by": told.by and {"account": told.by.account, "name": told.by.name},
+        "who": told.who,
+        "on_behalf_of": event.on_behalf_of,
+        "at": instant(event.at),
+        "recorded_at": instant(event.recorded_at),
+        "backdated": event.is_backdated,
+        "facts": event.facts,
+        "words": told.words,
+        "note": event.note,
+        "hash": event.hash,
+        "prev_hash": event.prev_hash,
+        "handled_at": instant(event.handled_at),
+    }
+
+
+def _document(case: Case, document: Document) -> dict[str, Any]:
+    return {
+        "id": document.id,
+        "kind": document.kind,
+        "title": document.title,
+        "number": document.number,
+        "issued_on": document.issued_on.isoformat(),
+        "pages": document.pages,
+        "sha256": document.sha256,
+        "fonts": document.fonts,
+        "href": f"/api/cases/{case.number}/documents/{document.id}.pdf",
+    }
+
+
+def names(session: Session, model: Any, ids: set[int]) -> dict[int, str]:
+    """Names by id, of estates or people."""
+    rows = session.execute(select(col(model.id), col(model.name)).where(col(model.id).in_(ids)))
+    return {row_id: name for row_id, name in rows}

@@ -1,0 +1,85 @@
+"""What a route asks for: a session that is one transaction, the office's now, the person who asks."""
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from models.access import as_of
+from models.errors import Forbidden, Unauthenticated
+from models.office import office_now, real_now
+from models.people import Person
+from models.signin import ApiToken, Login
+from models.worktime import OFFICE_ZONE
+
+COOKIE = "banjie"
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def session(request: Request) -> Iterator[Session]:
+    """One transaction per request: committed when the route has answered, before the answer is sent."""
+    with Session(request.app.state.engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+# scope="function": otherwise the answer is sent first, and a commit that fails has been called a success
+Db = Annotated[Session, Depends(session, scope="function")]
+
+
+def now(session: Db) -> datetime:
+    return office_now(session)
+
+
+Now = Annotated[datetime, Depends(now)]
+
+
+async def csrf_sent(request: Request) -> str:
+    """The token that a page sends back with what it asks: in a header, or as a field of its form."""
+    if request.method in SAFE:
+        return ""
+    sent = request.headers.get("x-csrf-token")
+    if sent is None and "form" in request.headers.get("content-type", ""):
+        sent = str((await request.form()).get("csrf", ""))
+    return sent or ""
+
+
+def me(request: Request, session: Db, at: Now, csrf: Annotated[str, Depends(csrf_sent)]) -> Person:
+    """Who asks, by bearer token or by the session cookie, with the posts held today. Raises `Unauthenticated`, `Forbidden`."""
+    bearer = request.headers.get("authorization", "")
+    if bearer.lower().startswith("bearer "):
+        person = _by_token(session, bearer[7:].strip())
+    else:
+        person = _by_cookie(request, session, csrf)
+    if person is None or not person.is_active:
+        raise Unauthenticated("请先登录。")
+    return as_of(person, at.astimezone(OFFICE_ZONE).date())
+
+
+Me = Annotated[Person, Depends(me)]
+
+
+def hashed(secret: str) -> str:
+    """What is stored of a secret that was drawn at random."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _by_token(session: Session, token: str) -> Person | None:
+    owned = select(Person).join(ApiToken, col(ApiToken.person_id) == col(Person.id))
+    return session.scalar(owned.where(col(ApiToken.token_hash) == hashed(token), col(ApiToken.revoked_at).is_(None)))
+
+
+def _by_cookie(request: Request, session: Session, csrf: str) -> Person | None:
+    secret = request.cookies.get(COOKIE)
+    login = session.get(Login, hashed(secret)) if secret else None
+    if login is None or login.expires_at <= real_now(session):
+        return None
+    request.state.csrf = login.csrf
+    # a browser sends the cookie whoever made the page; only our own pages know the token
+    if request.method not in SAFE and not secrets.compare_digest(csrf.encode(), login.csrf.encode()):
+        raise Forbidden("页面已过期或请求来自其他网站，请刷新后重试。", field="csrf")
+    return session.get(Person, login.person_id)

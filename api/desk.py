@@ -1,0 +1,46 @@
+"""The desk through JSON."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from models.case import Case
+from models.desk import desk_of, mark_read
+from models.people import Person
+from models.territory import Estate
+
+from .cases import instant, names, summary
+from .deps import Db, Me, Now
+from .idempotency import OnlyOnce
+
+router = APIRouter(prefix="/api", tags=["desk"])
+
+
+@router.get("/desk")
+def read_desk(session: Db, me: Me, now: Now) -> dict[str, Any]:
+    """`mine`, `pool` (nobody has taken it yet), `sent` (moved by oneself, now elsewhere): cases by due instant; and `notices`."""
+    view = desk_of(session, me, now)
+    cases = [*view.mine, *view.pool, *view.sent]
+    estates = names(session, Estate, {case.estate_id for case in cases})
+    people = names(session, Person, {case.assignee_id for case in cases if case.assignee_id})
+
+    def line(case: Case) -> dict[str, Any]:
+        return summary(case, now, estates[case.estate_id], people.get(case.assignee_id or 0))
+
+    return {
+        "at": instant(now),
+        "mine": [line(case) for case in view.mine],
+        "pool": [line(case) for case in view.pool],
+        "sent": [line(case) for case in view.sent],
+        "unread": view.unread,
+        "notices": [
+            {"id": one.id, "text": one.text, "urgent": one.urgent, "made_at": instant(one.made_at), "read_at": instant(one.read_at)}
+            for one in view.notices
+        ],
+    }  # fmt: skip
+
+
+@router.post("/desk/notices/read")
+def read_notices(session: Db, me: Me, now: Now, once: OnlyOnce) -> Response:
+    """All notices are read."""
+    return once(lambda: {"read": mark_read(session, me, now)})

@@ -1,0 +1,162 @@
+"""What every request passes: its size, its headers, its measure. Plain ASGI, so that streams stream."""
+
+import time
+from collections.abc import Iterable
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+from starlette.datastructures import Headers as Read
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.case import Case, CaseEvent
+from models.clock import Clock
+from models.errors import TooLarge
+from models.notices import Orphan, Trouble
+from models.office import office_now, shift_is_on
+from models.people import Person  # noqa: F401 - foreign keys of the above
+
+from .errors import answer
+
+POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+"""No inline script or style, nothing from anywhere else."""
+
+REGISTRY = CollectorRegistry()
+REQUESTS = Counter("banjie_requests", "Requests answered", ["method", "route", "status"], registry=REGISTRY)
+SECONDS = Histogram("banjie_request_seconds", "Time to the first byte", ["method", "route"], registry=REGISTRY)
+STATE = Gauge(
+    "banjie_state", "What lies in the office, and whether somebody watches the clocks", ["what"], registry=REGISTRY
+)
+log = structlog.get_logger()
+
+
+def observe(session: Session) -> None:
+    """Set the gauges that are read from the database."""
+    at = office_now(session)
+    is_open = col(Case.closed_at).is_(None)
+
+    def count(*of: object) -> int:
+        return session.scalar(select(func.count()).where(*of)) or 0  # type: ignore[arg-type]
+
+    figures = {
+        "open_cases": count(is_open),
+        "overdue_cases": count(is_open, col(Case.next_due_at) <= at),
+        "parked_clocks": count(col(Clock.parked_at).is_not(None)),
+        "unhandled_events": count(col(CaseEvent.handled_at).is_(None)),
+        "troubled_events": count(col(Trouble.event_id).is_not(None)),
+        "orphans": count(col(Orphan.taken_by_id).is_(None)),
+        "shift_is_on": int(shift_is_on(session)),
+    }
+    for what, value in figures.items():
+        STATE.labels(what).set(value)
+
+
+class BodyLimit:
+    """Refuses a body over `limit` bytes, by what it says of itself, or else once so much has come."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        stated = Read(scope=scope).get("content-length", "0")
+        if stated.isdigit() and int(stated) > self.limit:
+            await self._refuse(scope, receive, send)
+            return
+        came = 0
+        begun = False
+
+        async def counted() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            if came > self.limit:
+                raise _TooMuch
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, counted, noted)
+        except _TooMuch:
+            if begun:
+                raise
+            await self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        megabytes = self.limit // (1024 * 1024)
+        refused = TooLarge(f"提交的内容超过 {megabytes} MB 的上限，请压缩或分开提交。", field="body")
+        await answer(Request(scope), refused)(scope, receive, send)
+
+
+class _TooMuch(Exception):
+    pass
+
+
+class Headers:
+    """Security headers on everything; nothing a person has seen is kept by caches, our own files are."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def headed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers(scope):
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, headed)
+
+    def _headers(self, scope: Scope) -> Iterable[tuple[str, str]]:
+        yield "Content-Security-Policy", POLICY
+        yield "X-Content-Type-Options", "nosniff"
+        yield "X-Frame-Options", "DENY"
+        yield "Referrer-Policy", "same-origin"
+        yield "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
+        if not scope["path"].startswith("/assets/"):
+            yield "Cache-Control", "no-store"
+        elif b"v=" in scope["query_string"]:
+            yield "Cache-Control", "public, max-age=31536000, immutable"
+        else:
+            yield "Cache-Control", "public, max-age=86400"
+
+
+class Measured:
+    """Counts and times requests by route, and leaves one line per request in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+
+        async def timed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "other")
+                seconds = time.perf_counter() - begun
+                REQUESTS.labels(scope["method"], route, message["status"]).inc()
+                SECONDS.labels(scope["method"], route).observe(seconds)
+                if not scope["path"].startswith(("/assets/", "/healthz")):
+                    status, ms = message["status"], round(seconds * 1000, 1)
+                    log.info("request", method=scope["method"], path=scope["path"], status=status, ms=ms)
+            await send(message)
+
+        await self.app(scope, receive, timed)

@@ -1,0 +1,331 @@
+"""The dossier: everything a case page and `GET /api/cases/{number}` show, read in a bounded number of queries."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from .access import DESK_OF_ROLE, desks_of, moves, works_at
+from .case import Case, CaseEvent, Kind, events_of, title_of, verify
+from .casetypes.base import Facts
+from .clock import WHOLE_CASE, Clock, ClockLine, ClockPause, explanation
+from .decisions import Decision, decision_for
+from .documents import Attachment, Document
+from .ledger import GENESIS
+from .people import Body, Desk, Person, Post
+from .publicity import Publicity
+from .reading import square_metres
+from .rules import Rule
+from .territory import LEVELS, Estate, path_at
+from .worktime import OFFICE_ZONE, DayLine
+
+
+class Step(NamedTuple):
+    """A stage as the case's way shows it; `state` is `done`, `current`, `ahead` or `skipped`."""
+
+    name: str
+    title: str
+    desk: str | None
+    state: str
+
+
+@dataclass(frozen=True)
+class ToldClock:
+    """A clock with everything that explains it."""
+
+    clock: Clock
+    title: str
+    rule: Rule
+    card: str | None
+    days: list[DayLine]
+    pauses: list[ClockPause]
+    lines: list[ClockLine]
+
+
+@dataclass(frozen=True)
+class ToldEvent:
+    """A line of the ledger in words."""
+
+    event: CaseEvent
+    seq: int
+    name: str
+    title: str
+    at: datetime
+    recorded_at: datetime
+    by: Person | None
+    who: str
+    from_title: str | None
+    to_title: str
+    words: list[str]
+    note: str | None
+    is_backdated: bool
+
+    @property
+    def moved(self) -> bool:
+        return self.event.from_stage != self.event.to_stage
+
+
+@dataclass(frozen=True)
+class ToldNeed:
+    title: str
+    by: str
+    handed_in: bool
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An event that is this person's to fire; `obstacle` says what still stands in its way. `facts` is JSON Schema."""
+
+    name: str
+    title: str
+    obstacle: str | None
+    facts: dict[str, Any]
+    backdatable: bool
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """`chain` is None where the ledger is whole, else the sentence that names the first line that is wrong."""
+
+    case: Case
+    kind: Kind
+    estate: Estate
+    applicant: Body
+    assignee: Person | None
+    card: str | None
+    stages: list[Step]
+    clocks: list[ToldClock]
+    events: list[ToldEvent]
+    documents: Sequence[Document]
+    attachments: Sequence[Attachment]
+    needs: list[ToldNeed]
+    publicities: Sequence[Publicity]
+    decision: Decision | None
+    moves: list[Offer]
+    counter_moves: list[Offer]
+    """What a street clerk may enter at the counter for the applicant (窗口代录)."""
+    may_claim: bool
+    assignees: list[Person]
+    """Colleagues at the desk that holds the case, for whoever works there."""
+    chain: str | None
+
+
+def dossier(session: Session, person: Person, case: Case, at: datetime) -> Dossier:
+    """`case` as `person` may see it at `at`. Load the case through `access.see`."""
+    kind = case.kind
+    events = events_of(session, case)
+    clocks = told_clocks(session, case, at)
+    attachments = session.scalars(
+        select(Attachment).where(col(Attachment.case_id) == case.id).order_by(col(Attachment.id))
+    ).all()
+    running = [told.clock for told in clocks if told.clock.stopped_at is None]
+    colleagues = _colleagues(session, person, case, at)
+    return Dossier(
+        case=case,
+        kind=kind,
+        estate=session.get_one(Estate, case.estate_id),
+        applicant=session.get_one(Body, case.applicant_id),
+        assignee=session.get(Person, case.assignee_id) if case.assignee_id else None,
+        card=case.card(at),
+        stages=_way(case, events),
+        clocks=clocks,
+        events=told_events(session, case, events),
+        documents=session.scalars(
+            select(Document).where(col(Document.case_id) == case.id).order_by(col(Document.id))
+        ).all(),
+        attachments=attachments,
+        needs=[
+            ToldNeed(need.title, need.by, need.by == "sharing" or any(held.need == need.title for held in attachments))
+            for need in case.current.needs
+        ],
+        publicities=session.scalars(
+            select(Publicity).where(col(Publicity.case_id) == case.id).order_by(col(Publicity.id))
+        ).all(),
+        decision=decision_for(session, case),
+        moves=_offers(session, person, case, at, running),
+        counter_moves=_offers(session, person, case, at, running, on_behalf_of=f"body:{case.applicant_id}")
+        if desks_of(person, case, on_behalf_of=f"body:{case.applicant_id}") == {Desk.APPLICANT}
+        and Desk.STREET in desks_of(person, case)
+        else [],
+        may_claim=bool(colleagues) and case.assignee_id is None,
+        assignees=colleagues,
+        chain=_chain(case, events),
+    )
+
+
+def told_clocks(session: Session, case: Case, at: datetime) -> list[ToldClock]:
+    """The case's clocks, those that run or stand still first, then the newest."""
+    rows = session.execute(
+        select(Clock, Rule).join(Rule, col(Rule.pk) == col(Clock.rule_pk)).where(col(Clock.case_id) == case.id)
+    ).all()
+    ids = [clock.id for clock, _ in rows]
+    pauses = _by_clock(session, ClockPause, ids)
+    lines = _by_clock(session, ClockLine, ids)
+    told = [
+        ToldClock(
+            clock=clock,
+            title="全程" if clock.limits == WHOLE_CASE else case.kind.stage(clock.limits).title,
+            rule=rule,
+            card=_card(clock, at),
+            days=explanation(session, clock, at, pauses.get(clock.id, [])),
+            pauses=pauses.get(clock.id, []),
+            lines=lines.get(clock.id, []),
+        )
+        for clock, rule in rows
+    ]
+    return sorted(told, key=lambda told: (told.clock.stopped_at is not None, -(told.clock.id or 0)))
+
+
+def told_events(session: Session, case: Case, events: Sequence[CaseEvent]) -> list[ToldEvent]:
+    """The ledger in words: who, what, and what was stated."""
+    ids = {event.by_id for event in events if event.by_id}
+    for event in events:
+        facts = event.facts or {}
+        ids |= {facts["to"]} if facts.get("to") and event.name == "assign" else set()
+        ids |= {one for people in facts.get("told", {}).values() for one in people}
+    people = {one.id: one for one in session.scalars(select(Person).where(col(Person.id).in_(ids)))}
+    applicant = session.get_one(Body, case.applicant_id)
+    return [_told(case, event, people, applicant) for event in events]  # type: ignore[arg-type]
+
+
+def _told(case: Case, event: CaseEvent, people: dict[int, Person], applicant: Body) -> ToldEvent:
+    by = people.get(event.by_id) if event.by_id else None
+    who = by.name if by else "系统"
+    if event.on_behalf_of == f"body:{applicant.id}":
+        who += f"（窗口代录，代{applicant.name}）"
+    stage = case.kind.stage
+    return ToldEvent(
+        event=event,
+        seq=event.seq,
+        name=event.name,
+        title=title_of(case.kind, event.name),
+        at=event.at,
+        recorded_at=event.recorded_at,
+        by=by,
+        who=who,
+        from_title=stage(event.from_stage).title if event.from_stage else None,
+        to_title=stage(event.to_stage).title,
+        words=_words(case.kind, event, people),
+        note=event.note,
+        is_backdated=event.is_backdated,
+    )
+
+
+def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]:
+    """What an event states, one sentence a line."""
+    facts = event.facts
+    if facts is None:
+        return ["内容已依法删除，记录的先后和散列值保留。"]
+    words: list[str] = []
+    if event.name == "assign":
+        words.append(f"交由{people[facts['to']].name}办理" if facts.get("to") else "退回岗位，待领取")
+    elif event.name == "attach":
+        words.append(f"{facts.get('need') or '其他材料'}，散列值 {facts['sha256'][:8]}")
+    elif event.name == "erase":
+        words.append(f"第{facts['erased_seq']}条记录的内容：{facts['reason']}")
+    elif "told" in facts:
+        names = [people[one].name for told in facts["told"].values() for one in told if one in people]
+        words.append(f"期限 {facts['due_day']}；告知{'、'.join(dict.fromkeys(names)) or '无人'}")
+        words += ["补发：应发之时系统未值守"] if facts["late"] else []
+        words += ["没有找到可以告知的人，已列入无人接办"] if facts["orphaned"] else []
+    else:
+        model = kind.Details if event.name == "open" else kind.facts.get(event.name, Facts)
+        words += [
+            f"{field.title}：{said(facts[name], field.title or '', field)}"
+            for name, field in model.model_fields.items()
+            if name in facts and facts[name] not in ([], "")
+        ]
+    if "backdated" in facts:
+        words.append(f"补录：{facts['backdated']['reason']}；凭据：{facts['backdated']['proof']}")
+    return words
+
+
+def said(value: Any, title: str, field: Any = None) -> str:
+    """A stated fact as people write it: money in yuan, lists joined, yes and no in words."""
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    titles = (getattr(field, "json_schema_extra", None) or {}).get("x-titles", {}) if field is not None else {}
+    if isinstance(value, list):
+        return "、".join(str(titles.get(one, one)) for one in value)
+    if isinstance(value, int) and "元" in title:
+        return f"{value // 100:,}.{value % 100:02d} 元"
+    if isinstance(value, int) and "面积" in title:
+        return square_metres(value)
+    return str(titles.get(value, value))
+
+
+def _way(case: Case, events: Sequence[CaseEvent]) -> list[Step]:
+    """All stages in the type's order. What the case went through is done; what lies before the present and was not entered, skipped."""
+    entered = {event.to_stage for event in events}
+    stages = case.kind.stages()
+    here = [stage.id for stage in stages].index(case.stage)
+    steps = []
+    for number, stage in enumerate(stages):
+        if stage.id == case.stage:
+            state = "done" if stage.final else "current"
+        elif number > here and not case.current.final:
+            state = "ahead"
+        else:
+            state = "done" if stage.id in entered else "skipped"
+        if stage.holds_asker and state in ("ahead", "skipped"):
+            continue  # a correction is no step of the way, unless it happened
+        steps.append(Step(stage.id, stage.title, stage.desk, state))
+    return steps
+
+
+def _card(clock: Clock, at: datetime) -> str | None:
+    if clock.kind != "deadline" or not clock.is_running:
+        return None
+    if clock.is_late(at):
+        return "red"
+    return "yellow" if clock.warn_at and clock.warn_at <= at else None
+
+
+def _by_clock(session: Session, model: Any, ids: Iterable[int | None]) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
+    for row in session.scalars(select(model).where(col(model.clock_id).in_(ids)).order_by(col(model.id))):
+        found.setdefault(row.clock_id, []).append(row)
+    return found
+
+
+def _offers(
+    session: Session, person: Person, case: Case, at: datetime, running: list[Clock], on_behalf_of: str | None = None
+) -> list[Offer]:
+    kind = case.kind
+    asked = case.move(session, person, at, running)
+    return [
+        Offer(
+            name=name,
+            title=kind.event(name).name,
+            obstacle=obstacle,
+            facts=kind.facts.get(name, Facts).model_json_schema(),
+            backdatable=name in kind.enterable_afterwards,
+        )
+        for name, obstacle in moves(person, asked, kind, on_behalf_of=on_behalf_of)
+    ]
+
+
+def _colleagues(session: Session, person: Person, case: Case, at: datetime) -> list[Person]:
+    """Who works at the office's desk that holds the case, if this person is one of them."""
+    if case.desk is None or not Desk(case.desk).is_office or Desk(case.desk) not in desks_of(person, case):
+        return []
+    roles = [role for role, desk in DESK_OF_ROLE.items() if desk == case.desk]
+    here = col(Post.area_path).in_([path_at(case.path, level) for level in LEVELS])
+    people = select(Person).join(Post, col(Post.person_id) == col(Person.id)).where(here, col(Post.role).in_(roles))
+    found = session.scalars(people.where(col(Person.is_active)).distinct().order_by(col(Person.id))).all()
+    today = at.astimezone(OFFICE_ZONE).date()
+    return [
+        one
+        for one in found
+        if any(post.is_held_on(today) and works_at(post, Desk(case.desk), case) for post in one.posts)
+    ]
+
+
+def _chain(case: Case, events: list[CaseEvent]) -> str | None:
+    wrong = verify(events)
+    if wrong is None and (len(events), events[-1].hash if events else GENESIS) != (case.last_seq, case.last_hash):
+        return f"末尾的记录缺失：案件共有{case.last_seq}条记录，只找到{len(events)}条。"
+    return wrong
