@@ -70,7 +70,6 @@ class BodyLimit:
             await self._refuse(scope, receive, send)
             return
         came = 0
-        begun = False
 
         async def counted() -> Message:
             nonlocal came
@@ -80,16 +79,16 @@ class BodyLimit:
                 raise _TooMuch
             return message
 
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
+        async def unless_too_much(message: Message) -> None:
+            # who reads the body makes an answer of its own of what was raised above
+            if came <= self.limit:
+                await send(message)
 
         try:
-            await self.app(scope, counted, noted)
+            await self.app(scope, counted, unless_too_much)
         except _TooMuch:
-            if begun:
-                raise
+            pass
+        if came > self.limit:
             await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:

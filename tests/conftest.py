@@ -12,6 +12,7 @@ from api.embedded import Embedded, Urls, temporary
 from api.setup import migrate, sync_facts
 from models.db import url_for
 
+from .door import Door
 from .make import Cast, cast_of
 
 
@@ -82,4 +83,22 @@ def own_database(postgres: Embedded, template: str, request: pytest.FixtureReque
     """A database of the test's own, for what needs commits, several connections or other processes."""
     name = f"own_{abs(hash(request.node.nodeid)) % 10**12}"
     yield postgres.database(name, template)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def door(own_database: Urls) -> Iterator[Door]:
+    """The web on a database of the test's own."""
+    door = Door(own_database.app)
+    yield door
+    door.close()
+
+
+@pytest.fixture(scope="module")
+def shared_door(postgres: Embedded, template: str, request: pytest.FixtureRequest) -> Iterator[Door]:
+    """The web on a database of the module's own, for tests that only ask, or are refused."""
+    name = f"door_{abs(hash(request.node.nodeid)) % 10**12}"
+    door = Door(postgres.database(name, template).app)
+    yield door
+    door.close()
     postgres.drop(name)

@@ -68,6 +68,12 @@ def _fen(value: Any) -> Any:
     return value
 
 
+def _visible(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("内容中有不可见的空字符，请删除后重试")
+    return text
+
+
 def _within_ten_years(day: date, info: ValidationInfo) -> date:
     at: datetime | None = (info.context or {}).get("at")
     if day.year < 2000 or (at and day.year > at.year + 10):
@@ -88,8 +94,8 @@ Cents = Annotated[
     ),
 ]
 Day = Annotated[date, AfterValidator(_within_ten_years)]
-Line = Annotated[str, Field(min_length=1, max_length=200)]
-Paragraph = Annotated[str, Field(min_length=1, max_length=2000)]
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_visible)]
+Paragraph = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_visible)]
 
 SENTENCES = {
     "missing": "此项必填",
