@@ -5,6 +5,7 @@ its row. Refusals are not stored: nothing happened, so asking again is asking an
 """
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
 from sqlalchemy import select, text
 from sqlmodel import Session, col
+from starlette.datastructures import UploadFile
 
 from models.errors import Invalid
 from models.office import real_now
@@ -25,7 +27,17 @@ Answer = Callable[[], Any]
 
 
 async def _body(request: Request) -> bytes:
-    return await request.body()
+    """What tells one asking from another. A form's body has been read by then, and each sending has its own boundary: its parts."""
+    if "form" not in request.headers.get("content-type", ""):
+        return await request.body()
+    parts = []
+    for name, value in (await request.form()).multi_items():
+        if isinstance(value, UploadFile):
+            parts.append((name, value.filename, hashlib.sha256(await value.read()).hexdigest()))
+            await value.seek(0)
+        else:
+            parts.append((name, None, value))
+    return json.dumps(parts).encode()
 
 
 class Once:

@@ -218,8 +218,7 @@ class Case(SQLModel, table=True):
         """
         session, books = self._lock()
         kind, stage = self.kind, self.current
-        if seq is not None and seq != self.last_seq:
-            raise Conflict("您打开本件之后，它已被他人办理，请刷新后再办。", field="seq")
+        self._refuse_stale(seq)
         kind.event(name)
         recorded_at = recorded_at or at
         if backdate:
@@ -241,11 +240,15 @@ class Case(SQLModel, table=True):
         stated_and_noted = _with_backdate(stated.model_dump(mode="json", exclude_none=True) | move.record, backdate)
         return self._record(session, name, stage.id, by, on_behalf_of, at, recorded_at, stated_and_noted, note, clocks)
 
-    def assign(self, to: Person | None, *, by: Actor, at: datetime) -> CaseEvent:
-        """Give the case to an officer of the desk that holds it (领取、转办), or put it back into the desk's pool."""
+    def assign(self, to: Person | None, *, by: Actor, at: datetime, seq: int | None = None) -> CaseEvent:
+        """Give the case to an officer of the desk that holds it (领取、转办), or put it back into the desk's pool.
+
+        `seq` as in `fire`: of two who take the same case, the second is told.
+        """
         from .access import desks_of
 
         session, _ = self._lock()
+        self._refuse_stale(seq)
         if not self.is_open:
             raise Conflict("本件已办结，不能领取或转办。")
         if isinstance(by, Person) and self.desk not in desks_of(by, self):
@@ -270,12 +273,12 @@ class Case(SQLModel, table=True):
 
         The same file for the same need is kept once, and said once.
         """
-        from .access import desks_of
+        from .access import may_attach
 
         session, _ = self._lock()
         if not self.is_open:
             raise Conflict("本件已办结，不能再提交材料。")
-        if desks_of(by, self, on_behalf_of=on_behalf_of).isdisjoint(self.current.desks):
+        if not may_attach(by, self, on_behalf_of=on_behalf_of):
             raise Forbidden(f"本件在“{self.current.title}”环节，不在您的岗位，不能提交材料。")
         attachment, is_new = take_in(session, self, data, filename=filename, need=need, by_id=by.id, at=at)
         if is_new:
@@ -308,6 +311,10 @@ class Case(SQLModel, table=True):
             raise RuntimeError("the case is not in a session")
         _, rules, edition = session.execute(LOCK, {"id": self.id}, execution_options={"populate_existing": True}).one()
         return session, Books(rules, edition)  # type: ignore[return-value]
+
+    def _refuse_stale(self, seq: int | None) -> None:
+        if seq is not None and seq != self.last_seq:
+            raise Conflict("您打开本件之后，它已被他人办理，请刷新后再办。", field="seq")
 
     def _refuse_early_period(self, name: str, stage: Stage, clocks: Clocks, at: datetime) -> None:
         period = self.kind.clock_of_period(stage, name)

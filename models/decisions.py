@@ -62,7 +62,7 @@ class Decision(SQLModel, table=True):
     filename: str | None = None
     sha256: str | None = Field(default=None, foreign_key="blob.sha256")
     rulings: Any = jsonb()
-    """What a person decided about a unit's ballots: unit (or `第7行`) → `{"row", "opinion", "rows", "reason", "by", "at"}`;
+    """What a person decided about a unit's ballots: unit (or `第7行`) → `{"unit", "row", "opinion", "rows", "reason", "by", "at"}`;
     row null: none counts."""
     tally: Any = jsonb(nullable=True)
     counted_at: datetime | None = instant(nullable=True)
@@ -177,6 +177,19 @@ class Decision(SQLModel, table=True):
         settled = [datetime.fromisoformat(finding["at"]) for finding in roster.settled]
         return roster.id != self.roster_id or max(settled, default=self.counted_at) > self.counted_at
 
+    def frozen(self, session: Session) -> str | None:
+        """Why its count cannot change any more, in a sentence; None while it can."""
+        from .case import Case
+
+        own = session.get(Case, self.case_id) if self.case_id else None
+        if own is not None and _voting_clock(session, own) is None:
+            return f"案件 {own.number} 的表决环节已经结束，计票结果不能再改。"
+        resting = select(col(Case.number)).where(
+            Case.details["decision"].as_integer() == self.id, col(Case.estate_id) == self.estate_id
+        )
+        number = session.scalar(resting.limit(1))
+        return f"案件 {number} 已经依据本决定办理，计票结果不能再改。" if number else None
+
     def take(self, session: Session, data: bytes, *, filename: str, by: "Person | None", at: datetime) -> None:
         """Take in the ballots (.xlsx), in place of those taken before, and count them.
 
@@ -225,7 +238,7 @@ class Decision(SQLModel, table=True):
         if row not in unread and opinion is not None:
             raise Invalid("只有意见看不懂的票才须另行认定意见。", field="opinion")
         ruling = {
-            "row": row, "opinion": opinion, "rows": rows, "unread": sorted(unread), "reason": reason.strip()[:400],
+            "unit": unit, "row": row, "opinion": opinion, "rows": rows, "unread": sorted(unread), "reason": reason.strip()[:400],
             "by": by.id if by else None, "at": at.isoformat(),
         }  # fmt: skip
         write(session, self, rulings=self.rulings | {key: ruling})
@@ -247,17 +260,11 @@ class Decision(SQLModel, table=True):
         """Lock the decision, after the case that runs it, and see that its count may still change."""
         from .case import Case
 
-        own = session.get(Case, self.case_id, with_for_update=True, populate_existing=True) if self.case_id else None
+        if self.case_id:
+            session.get(Case, self.case_id, with_for_update=True, populate_existing=True)
         session.refresh(self, with_for_update={"key_share": True})
-        if own is not None and _voting_clock(session, own) is None:
-            raise Conflict(f"案件 {own.number} 的表决环节已经结束，计票结果不能再改。", field="ballots")
-        number = session.scalar(
-            select(col(Case.number))
-            .where(Case.details["decision"].as_integer() == self.id, col(Case.estate_id) == self.estate_id)
-            .limit(1)
-        )
-        if number:
-            raise Conflict(f"案件 {number} 已经依据本决定办理，计票结果不能再改。", field="ballots")
+        if frozen := self.frozen(session):
+            raise Conflict(frozen, field="ballots")
 
     def _roster(self, session: Session) -> Roster:
         roster = Roster.of(session, self.estate_id)

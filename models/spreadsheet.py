@@ -54,10 +54,7 @@ def read_sheets(data: bytes, *, field: Field, filename: str = "", limit: int = L
     if not data:
         invalid("是空的（0 字节），请重新导出后再上传。")
     if len(data) > limit:
-        too_large(
-            f"有 {len(data) / 1024 / 1024:.1f} MB，超过 {limit / 1024 / 1024:g} MB 的上限；"
-            "请删去图片和无关的工作表后再上传。"
-        )
+        too_large(f"超过 {limit / 1024 / 1024:g} MB 的上限；请删去图片和无关的工作表后再上传。")
     if not data.startswith(b"PK"):
         invalid(_not_a_workbook(data))
     answer = _run_reader(data)

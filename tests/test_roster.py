@@ -453,7 +453,7 @@ def test_a_file_of_another_kind_is_turned_away_with_a_sentence(data: bytes, sent
 
 
 def test_a_file_above_the_limit_is_too_large() -> None:
-    with pytest.raises(TooLarge, match="有 2.5 MB，超过 2 MB 的上限"):
+    with pytest.raises(TooLarge, match="超过 2 MB 的上限"):
         read_roster(GOOD.ljust(2_621_440, b"\0"), limit=2_097_152)
 
 
