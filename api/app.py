@@ -32,6 +32,7 @@ LIBRARIES = {
     "htmx": "htmx.org/dist",
     "echarts": "echarts/dist",
     "swagger": "swagger-ui-dist",
+    "fonts": "@expo-google-fonts/noto-sans-sc",
 }
 """What pages load, by its place under `/assets`, from node_modules."""
 
