@@ -9,17 +9,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends, Request
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
 from models.case import Backdate
 from models.errors import Invalid, Refused
-from models.worktime import OFFICE_ZONE
+from models.people import Person
+
+from ..cases import backdate_of
 
 LONG = 300
 """A text that may be longer than this gets an area to write in."""
+
+NOTHING_TO_CHOOSE = {"decision": "本小区还没有计过票的业主共同决定：请先在小区页面导入名册和表决票。"}
+"""What stands where there is nothing to choose from, by format."""
 
 Options = Mapping[str, Sequence[tuple[str, str]]]
 """What can be chosen where the choice is the office's data: format (`decision`) → (value, title)."""
@@ -67,6 +73,8 @@ def inputs(
             value = _shown(given, kind)
         choices = (options or {}).get(prop.get("format", ""), ()) if kind == "select" else _choices(prop)
         hint = "每行一项" if kind == "lines" else "" if kind == "money" else str(prop.get("description", ""))
+        if kind == "select" and not choices:
+            hint = NOTHING_TO_CHOOSE[prop["format"]]
         label = str(prop.get("title", name)).removesuffix("（元）")
         found.append(Input(name, label, kind, wanted, value, choices, hint, prop.get("maxLength")))
     return found
@@ -80,22 +88,39 @@ def facts_of(schema: Mapping[str, Any], typed: FormData) -> dict[str, Any]:
         if kind == "check":
             facts[name] = name in typed
         elif kind in ("checks", "lines"):
-            facts[name] = _typed(typed, name, "checks") if kind == "checks" else _lines(_text(typed, name))
-        elif text := _text(typed, name).strip():
-            facts[name] = text
+            facts[name] = _typed(typed, name, "checks") if kind == "checks" else _lines(text(typed, name))
+        elif value := text(typed, name).strip():
+            facts[name] = value
     return facts
 
 
-def backdate_of(typed: FormData) -> Backdate | None:
+def backdate(typed: FormData) -> Backdate | None:
     """补录 as typed into `backdate_at`, `backdate_reason` and `backdate_proof`; none where all are empty."""
-    when, reason, proof = (_text(typed, f"backdate_{part}").strip() for part in ("at", "reason", "proof"))
-    if not (when or reason or proof):
-        return None
+    when, reason, proof = (text(typed, f"backdate_{part}").strip() for part in ("at", "reason", "proof"))
     try:
-        at = datetime.fromisoformat(when)
+        at = datetime.fromisoformat(when) if when else None
     except ValueError:
-        raise Invalid("补录须填写事情发生的日期和时间。", field="at") from None
-    return Backdate(at if at.tzinfo else at.replace(tzinfo=OFFICE_ZONE), reason, proof)
+        raise Invalid("实际发生时间须写成 2026-09-30 16:20。", field="at") from None
+    return backdate_of(at, reason, proof)
+
+
+async def _form(request: Request) -> FormData:
+    return await request.form()
+
+
+Typed = Annotated[FormData, Depends(_form)]
+
+
+def text(typed: FormData, name: str) -> str:
+    """What was typed into an input; empty where there is none of that name, or a file."""
+    value = typed.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def local(address: str, otherwise: str = "/") -> str:
+    """`address` if it is a place of our own, so that nobody is led elsewhere."""
+    ours = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    return address if ours else otherwise
 
 
 @dataclass
@@ -116,8 +141,8 @@ class Attempt:
         if not named:
             return None
         ours = f"backdate_{named}"
-        backdated = named in ("reason", "proof") and _text(self.typed, "backdate_at")
-        if named == "at" or (backdated and not _text(self.typed, ours).strip()):
+        backdated = named in ("reason", "proof") and text(self.typed, "backdate_at")
+        if named == "at" or (backdated and not text(self.typed, ours).strip()):
             return ours
         # `items.2` is the third line of `items`
         return named.partition(".")[0]
@@ -132,6 +157,10 @@ def attempt(session: Session, typed: FormData) -> Iterator[Attempt]:
             yield tried
     except Refused as refused:
         tried.refused = refused
+        # what was written past the unit of work is undone in the database only; a person keeps the posts of today
+        for row in session:
+            if not isinstance(row, Person):
+                session.expire(row)
 
 
 # --- reading a schema ------------------------------------------------------------------------------------------------
@@ -191,12 +220,7 @@ def _typed(typed: FormData, name: str, kind: str) -> Any:
         return name in typed
     if kind == "checks":
         return [value for value in typed.getlist(name) if isinstance(value, str)]
-    return _text(typed, name)
-
-
-def _text(typed: FormData, name: str) -> str:
-    value = typed.get(name)
-    return value if isinstance(value, str) else ""
+    return text(typed, name)
 
 
 def _lines(text: str) -> list[str]:

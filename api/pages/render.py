@@ -1,6 +1,7 @@
 """HTML from templates: one environment, one `page`, and how days, instants, money and areas are written in Chinese."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -16,7 +17,7 @@ from models.access import may_oversee
 from models.editions import calendar
 from models.errors import Refused
 from models.office import office_clock
-from models.people import Person, Role
+from models.people import Desk, Person, Role
 from models.rules import CONFIDENCE_TITLES
 from models.worktime import OFFICE_ZONE, WorkCalendar
 from pdf.amount import yuan
@@ -117,7 +118,7 @@ def environment() -> Environment:
         "day": day, "short_day": short_day, "instant": instant, "short_instant": short_instant, "last_day": last_day,
         "yuan": yuan, "area": area, "query": query,
     }  # fmt: skip
-    environment.globals |= {"asset": asset, "confidence": CONFIDENCE_TITLES, "template_exists": _exists}
+    environment.globals |= {"asset": asset, "Desk": Desk, "confidence": CONFIDENCE_TITLES, "template_exists": _exists}
     return environment
 
 
@@ -168,7 +169,7 @@ def area(dm2: int) -> str:
     return f"{dm2 // 100:,}.{dm2 % 100:02d}㎡"
 
 
-def query(values: dict[str, object]) -> str:
+def query(values: Mapping[str, object]) -> str:
     """`?a=1&b=2` of what is not empty, or nothing at all."""
     text = urlencode({key: value for key, value in values.items() if value not in (None, "", False)})
     return f"?{text}" if text else "?"

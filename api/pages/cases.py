@@ -1,0 +1,441 @@
+"""The list of cases, a new case, and the case page with every move one may make. One route takes every event of every type."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from models.access import estates_visible_to, see
+from models.case import Case, CaseEvent, Kind, title_of
+from models.casetypes import casetype, casetypes
+from models.casetypes.base import Facts
+from models.decisions import Decision
+from models.dossier import Dossier, Offer, dossier, said
+from models.errors import Forbidden, Invalid
+from models.lists import CaseQuery, page_of, total_of
+from models.people import Body, Desk, Person, Role
+from models.territory import Area, Estate
+from models.worktime import Limit
+
+from ..cases import may_open, may_open_at_counter, names, open_case
+from ..deps import Db, Me
+from .forms import Attempt, Input, Options, Typed, attempt, backdate, facts_of, inputs, local, text
+from .lines import heading, lines
+from .render import Here, day, page
+from .render import query as written
+from .strip import strip
+
+router = APIRouter()
+
+# --- the list --------------------------------------------------------------------------------------------------------
+
+CARDS = [("red", "红牌"), ("yellow", "黄牌"), ("none", "无牌")]
+DUES = [("today", "今天到期"), ("3wd", "3个工作日内到期"), ("5wd", "5个工作日内到期")]
+STATES = [("open", "在办"), ("closed", "已结案")]
+SORTS = [("new", "新件在前"), ("due", "急件在前")]
+FLAGS = {
+    "paused": ("中止计时", "未中止计时"),
+    "waiting": ("在申请人处", "不在申请人处"),
+    "stale": ("久未办理", "非久未办理"),
+    "in_meeting": ("已提交联席会议", "未提交联席会议"),
+    "missed": ("曾经逾期", "未曾逾期"),
+    "rated": ("计入按期率", "不计入按期率"),
+    "mine": ("由我办理", "不由我办理"),
+}
+
+
+@router.get("/cases")
+def list_cases(request: Request, session: Db, me: Me, here: Here, asked: Annotated[CaseQuery, Query()]) -> HTMLResponse:
+    """What the address asks for: filters, and a page of them. The total is exact."""
+    found, after = page_of(session, me, asked, here.now)
+    given = {name: _spelt(value) for name, value in asked.model_dump(exclude_defaults=True, exclude={"total"}).items()}
+    filters = {name: value for name, value in given.items() if name not in ("after", "limit")}
+    selects = [
+        *(
+            [("type", "事项", [(kind.type_id, kind.title) for kind in casetypes().values()])]
+            if len(casetypes()) > 1
+            else []
+        ),
+        ("stage", "环节", _stages(asked.type)),
+        ("area", "辖区", _areas(session, me)),
+        ("card", "牌", CARDS),
+        ("due", "到期", DUES),
+        ("state", "状态", STATES),
+        ("sort", "排列", SORTS),
+    ]
+    selects = [chosen for chosen in selects if len(chosen[2]) > 1]
+    titles = {name: (label, dict(options)) for name, label, options in selects}
+    return page(
+        request,
+        "cases.html",
+        me,
+        query=asked,
+        found=lines(session, found, asked.at or here.now),
+        total=total_of(session, me, asked, here.now),
+        selects=selects,
+        asked=filters,
+        shown_names={"q", *titles},
+        chips=[
+            (_chip(session, name, value, titles), "/cases" + written({k: v for k, v in filters.items() if k != name}))
+            for name, value in filters.items()
+            if name != "sort"
+        ],
+        more="/cases" + written(given | {"after": after}) if after else None,
+        first="/cases" + written(filters) if asked.after else None,
+        opens=ways_to_open(me),
+    )
+
+
+def _spelt(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _stages(type_id: str | None) -> list[tuple[str, str]]:
+    kinds = [kind for kind in casetypes().values() if type_id in (None, kind.type_id)]
+    return list({stage.id: stage.title for kind in kinds for stage in kind.stages()}.items())
+
+
+def _areas(session: Session, me: Person) -> list[tuple[str, str]]:
+    """The areas directly below those one is posted to: what divides what one sees."""
+    paths = {post.area_path for post in me.posts}
+    parents = select(col(Area.id)).where(col(Area.path).in_(paths))
+    below = select(Area).where(col(Area.parent_id).in_(parents)).order_by(col(Area.code))
+    return [(area.code, area.name) for area in session.scalars(below)]
+
+
+def _chip(session: Session, name: str, value: str, titles: Mapping[str, tuple[str, dict[str, str]]]) -> str:
+    """A filter in words."""
+    if name in FLAGS:
+        return FLAGS[name][value == "false"]
+    if name in titles and value in titles[name][1]:
+        return f"{titles[name][0]}：{titles[name][1][value]}"
+    if name == "q":
+        return f"含“{value}”"
+    if name == "desk":
+        return f"在{Desk(value).title}"
+    if name == "at":
+        return f"截至{value[:16].replace('T', ' ')}"
+    if name == "area":
+        return f"辖区：{session.scalar(select(col(Area.name)).where(col(Area.code) == value)) or value}"
+    if name == "estate":
+        return f"小区：{session.scalar(select(col(Estate.name)).where(col(Estate.id) == int(value))) or value}"
+    if name == "type":
+        return f"事项：{casetypes()[value].title if value in casetypes() else value}"
+    return f"{name}：{value}"
+
+
+# --- a new case ------------------------------------------------------------------------------------------------------
+
+
+def ways_to_open(me: Person) -> list[tuple[str, str]]:
+    """Where this person may open a case, and what that is called for them."""
+    kinds = list(casetypes().values())
+    if me.has_role(Role.AGENT):
+        title = f"新建{kinds[0].title}申请" if len(kinds) == 1 else "新建申请"
+    elif me.has_role(Role.CLERK, Role.HEAD):
+        title = "窗口代录"
+    else:
+        return []
+    return [("/cases/new", title)]
+
+
+@router.get("/cases/new")
+def new_case(
+    request: Request, session: Db, me: Me, here: Here, type: str | None = None, estate: int | None = None
+) -> HTMLResponse:
+    """The form of `type` (the first one installed), for the estates one may open a case for."""
+    return _new_page(request, session, me, type or next(iter(casetypes())), str(estate or ""))
+
+
+@router.post("/cases")
+def create_case(request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    """Fields: `type`, `estate` (its id), the type's details, `note`, `backdate_*`."""
+    type_id, estate = text(typed, "type"), text(typed, "estate")
+    with attempt(session, typed) as tried:
+        if not (estate.isdecimal() and len(estate) < 19):
+            raise Invalid("请选择小区。", field="estate")
+        case = open_case(
+            session,
+            me,
+            here.now,
+            type_id,
+            int(estate),
+            facts_of(casetype(type_id).Details.model_json_schema(), typed),
+            note=text(typed, "note").strip() or None,
+            backdate=backdate(typed),
+        )
+        return RedirectResponse(f"/cases/{case.number}?done=1", status_code=303)
+    return _new_page(request, session, me, type_id, estate, tried)
+
+
+def _new_page(
+    request: Request, session: Session, me: Person, type_id: str, estate: str, tried: Attempt | None = None
+) -> HTMLResponse:
+    kind = casetype(type_id)
+    seen = session.scalars(estates_visible_to(me).order_by(col(Estate.name)))
+    places = [place for place in seen if may_open(me, place) or may_open_at_counter(me, place)]
+    companies = names(session, Body, {place.company_id for place in places if place.company_id})
+    at_counter = not me.has_role(Role.AGENT)
+    if not ways_to_open(me):
+        raise Forbidden("案件由物业服务企业的经办人提出，或由街道窗口代录，您没有这一权限。")
+    refused = tried.refused if tried else None
+    return page(
+        request,
+        "new_case.html",
+        me,
+        status=refused.status if refused else 200,
+        kind=kind,
+        kinds=list(casetypes().values()),
+        estates=[(str(place.id), place.name, companies.get(place.company_id or 0)) for place in places],
+        estate=estate or (str(places[0].id) if len(places) == 1 else ""),
+        at_counter=at_counter,
+        fields=inputs(kind.Details.model_json_schema(), tried.typed if tried else None),
+        tried=tried,
+    )
+
+
+# --- a case ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MoveForm:
+    """A move with the form it opens. `for_applicant`: a street clerk enters it at the counter (窗口代录)."""
+
+    offer: Offer
+    leads_to: str
+    inputs: Sequence[Input]
+    note: Input
+    for_applicant: bool
+
+    @property
+    def id(self) -> str:
+        return f"{self.offer.name}{'-for-applicant' if self.for_applicant else ''}"
+
+    @property
+    def names(self) -> set[str]:
+        """The inputs that can be wrong."""
+        named = {field.name for field in self.inputs} | {"note"}
+        return named | ({f"backdate_{part}" for part in ("at", "reason", "proof")} if self.offer.backdatable else set())
+
+
+@router.get("/cases/{number}")
+def read_case(request: Request, session: Db, me: Me, here: Here, number: str, done: int | None = None) -> HTMLResponse:
+    """`done` is the ledger line one has just written oneself: it is told at the top."""
+    return _case_page(request, session, me, here, see(session, me, number), done=done)
+
+
+@router.post("/cases/{number}/events")
+def fire(request: Request, session: Db, me: Me, here: Here, number: str, typed: Typed) -> Response:
+    """Any event of any type. Fields: `event`, `seq`, the event's facts, `note`, `backdate_*`, `for_applicant`."""
+    case = see(session, me, number)
+    name = text(typed, "event")
+    with attempt(session, typed) as tried:
+        case.kind.event(name)
+        event = case.fire(
+            name,
+            by=me,
+            at=here.now,
+            facts=facts_of(_schema(case.kind, name), typed),
+            note=text(typed, "note").strip() or None,
+            seq=_number(typed, "seq"),
+            on_behalf_of=f"body:{case.applicant_id}" if "for_applicant" in typed else None,
+            backdate=backdate(typed),
+        )
+        return RedirectResponse(f"/cases/{number}?done={event.seq}", status_code=303)
+    return _case_page(request, session, me, here, case, tried=tried)
+
+
+@router.post("/cases/{number}/assign")
+def assign(request: Request, session: Db, me: Me, here: Here, number: str, typed: Typed) -> Response:
+    """领取 (`to=me`), 转办 (`to=ID`), 退回岗位 (`to=pool`); then back to `back`."""
+    case = see(session, me, number)
+    with attempt(session, typed) as tried:
+        event = case.assign(_whom(session, me, typed), by=me, at=here.now, seq=_number(typed, "seq"))
+        back = local(text(typed, "back"), f"/cases/{number}")
+        return RedirectResponse(f"{back}?done={event.seq}&case={number}", status_code=303)
+    return _case_page(request, session, me, here, case, tried=tried)
+
+
+@router.post("/cases/{number}/notes")
+def note(request: Request, session: Db, me: Me, here: Here, number: str, typed: Typed) -> Response:
+    case = see(session, me, number)
+    with attempt(session, typed) as tried:
+        event = case.note(text(typed, "note"), by=me, at=here.now)
+        return RedirectResponse(f"/cases/{number}?done={event.seq}", status_code=303)
+    return _case_page(request, session, me, here, case, noted=tried)
+
+
+def done_words(session: Session, me: Person, case: Case, seq: int | None) -> str | None:
+    """What one has just done, as the ledger says it."""
+    if seq is None:
+        return None
+    own = select(CaseEvent).where(
+        col(CaseEvent.case_id) == case.id, col(CaseEvent.seq) == seq, col(CaseEvent.by_id) == me.id
+    )
+    event = session.scalar(own)
+    if event is None:
+        return None
+    words = f"已记入经过：{title_of(case.kind, event.name)}（{heading(case)}，{case.number}）。"
+    if event.from_stage == event.to_stage or event.seq != case.last_seq:
+        return words
+    return words + (f"本件现在“{case.current.title}”环节。" if case.is_open else f"本件已结案：{case.outcome}。")
+
+
+def _case_page(
+    request: Request,
+    session: Session,
+    me: Person,
+    here: Here,
+    case: Case,
+    *,
+    done: int | None = None,
+    tried: Attempt | None = None,
+    noted: Attempt | None = None,
+) -> HTMLResponse:
+    """`tried` is a move that was refused, `noted` a remark: shown again in its form, or above all where the form is gone."""
+    d = dossier(session, me, case, here.now)
+    tried_id = None
+    if tried:
+        tried_id = text(tried.typed, "event") + ("-for-applicant" if "for_applicant" in tried.typed else "")
+    options = _options(session, d)
+    moves = [_form(d, offer, options, tried if tried_id == offer.name else None) for offer in d.moves]
+    counter = [
+        _form(d, offer, options, tried if tried_id == f"{offer.name}-for-applicant" else None, for_applicant=True)
+        for offer in d.counter_moves
+    ]
+    has_form = any(form.id == tried_id and not form.offer.obstacle for form in [*moves, *counter])
+    refused = (tried or noted or Attempt()).refused
+    return page(
+        request,
+        "case/case.html",
+        me,
+        status=refused.status if refused else 200,
+        d=d,
+        heading=heading(case),
+        done=done_words(session, me, case, done),
+        moves=moves,
+        counter_moves=counter,
+        tried=tried,
+        tried_id=tried_id,
+        loose=tried if tried and not has_form else None,
+        kept=_kept(d, tried) if tried and not has_form else [],
+        noted=noted,
+        about=_about(d),
+        trail=_trail(d),
+        strips={
+            told.clock.id: strip(
+                told.days, by_the_hour=not told.clock.is_by_fact and Limit.parse(told.clock.limit).is_by_the_hour
+            )
+            for told in d.clocks
+        },
+    )
+
+
+def _form(
+    d: Dossier, offer: Offer, options: Options, tried: Attempt | None, *, for_applicant: bool = False
+) -> MoveForm:
+    typed = tried.typed if tried else None
+    note = Input("note", "备注", "paragraph", False, text(typed, "note") if typed else "", max_length=4000)
+    return MoveForm(
+        offer, _leads_to(d.case, offer.name), inputs(offer.facts, typed, d.case.details, options), note, for_applicant
+    )
+
+
+def _trail(d: Dossier) -> list[tuple[str, str]]:
+    """The way, as (title, state); stages that were skipped one after another are one step."""
+    trail: list[tuple[str, str]] = []
+    for state, group in groupby(d.stages, key=lambda step: step.state):
+        steps = list(group)
+        if state == "skipped" and len(steps) > 1:
+            trail.append((f"略过{len(steps)}个环节", state))
+        else:
+            trail += [(step.title, state) for step in steps]
+    return trail
+
+
+def _leads_to(case: Case, name: str) -> str:
+    """The stages an event may lead to from here; nothing where it leads nowhere else."""
+    targets = [t.target for t in case.current.transitions if t.event == name and t.target is not case.current]
+    return "或".join(dict.fromkeys("结案" if stage.final else stage.title for stage in targets))
+
+
+def _schema(kind: Kind, name: str) -> dict[str, Any]:
+    return kind.facts.get(name, Facts).model_json_schema()
+
+
+def _options(session: Session, d: Dossier) -> Options:
+    """What can be chosen from, where a fact is something the office keeps; read only if a form here asks for it."""
+    asked = {
+        prop.get("format")
+        for offer in [*d.moves, *d.counter_moves]
+        for prop in offer.facts.get("properties", {}).values()
+    }
+    if "decision" not in asked:
+        return {}
+    counted = (
+        select(Decision)
+        .where(col(Decision.estate_id) == d.estate.id, col(Decision.counted_at).is_not(None))
+        .order_by(col(Decision.id).desc())
+    )
+    return {
+        "decision": [
+            (str(one.id), f"{one.id}　{one.title}（{'已通过' if one.ordinary_passed else '未通过'}）")
+            for one in session.scalars(counted)
+        ]
+    }
+
+
+def _about(d: Dossier) -> list[tuple[str, str]]:
+    """What the case holds, under the names its type gives it, in the order in which it asks."""
+    models = [d.kind.Details, *d.kind.facts.values()]
+    named = {name: field for model in reversed(models) for name, field in model.model_fields.items()}
+    order = list(dict.fromkeys(name for model in models for name in model.model_fields))
+    held = [(name, d.case.details[name]) for name in order if name in d.case.details and name != "decision"]
+    details = [
+        ((named[name].title or name).removesuffix("（元）"), said(value, named[name].title or "", named[name]))
+        for name, value in held
+        if value not in (None, "", [])
+    ]
+    return [
+        ("小区", d.estate.name),
+        ("申请人", d.applicant.name),
+        *details,
+        ("立案", day(d.case.opened_at)),
+        ("法律适用日", day(d.case.law_day)),
+    ]
+
+
+def _kept(d: Dossier, tried: Attempt) -> list[tuple[str, str]]:
+    """What was typed into a form that is no longer offered, so that it can be taken along."""
+    fields = [field for field in inputs(_schema(d.kind, text(tried.typed, "event")), tried.typed)] if tried else []
+    shown = [
+        (field.label, "、".join(field.value) if isinstance(field.value, list) else str(field.value))
+        for field in fields
+        if field.kind != "check"
+    ]
+    return [(label, value) for label, value in [*shown, ("备注", text(tried.typed, "note"))] if value]
+
+
+def _whom(session: Session, me: Person, typed: Typed) -> Person | None:
+    to = text(typed, "to")
+    if to == "pool":
+        return None
+    if to == "me":
+        return me
+    found = session.get(Person, int(to)) if to.isdecimal() and len(to) < 19 else None
+    if found is None:
+        raise Invalid("请选择接办的人。", field="to")
+    return found
+
+
+def _number(typed: Typed, name: str) -> int | None:
+    value = text(typed, name)
+    return int(value) if value.isdecimal() and len(value) < 10 else None
