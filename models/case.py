@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Index, Sequence, String, bindparam, select, text
+from sqlalchemy import Index, Sequence, String, bindparam, or_, select, text
 from sqlalchemy.orm import object_session
 from sqlmodel import Field, Session, SQLModel, col
 
@@ -218,7 +218,7 @@ class Case(SQLModel, table=True):
         """
         session, books = self._lock()
         kind, stage = self.kind, self.current
-        self._refuse_stale(seq)
+        self._refuse_stale(session, seq)
         kind.event(name)
         recorded_at = recorded_at or at
         if backdate:
@@ -248,7 +248,7 @@ class Case(SQLModel, table=True):
         from .access import desks_of
 
         session, _ = self._lock()
-        self._refuse_stale(seq)
+        self._refuse_stale(session, seq)
         if not self.is_open:
             raise Conflict("本件已办结，不能领取或转办。")
         if isinstance(by, Person) and self.desk not in desks_of(by, self):
@@ -312,8 +312,13 @@ class Case(SQLModel, table=True):
         _, rules, edition = session.execute(LOCK, {"id": self.id}, execution_options={"populate_existing": True}).one()
         return session, Books(rules, edition)  # type: ignore[return-value]
 
-    def _refuse_stale(self, seq: int | None) -> None:
-        if seq is not None and seq != self.last_seq:
+    def _refuse_stale(self, session: Session, seq: int | None) -> None:
+        """Refuse who has not seen what somebody did since. A reminder, or a case given back, is no reason to lose one's typing."""
+        if seq is None or seq == self.last_seq:
+            return
+        moved = or_(col(CaseEvent.by_id).is_not(None), col(CaseEvent.from_stage) != col(CaseEvent.to_stage))
+        since = select(CaseEvent.id).where(col(CaseEvent.case_id) == self.id, col(CaseEvent.seq) > seq, moved)  # type: ignore[call-overload]
+        if seq > self.last_seq or session.scalar(since.limit(1)):
             raise Conflict("您打开本件之后，它已被他人办理，请刷新后再办。", field="seq")
 
     def _refuse_early_period(self, name: str, stage: Stage, clocks: Clocks, at: datetime) -> None:
