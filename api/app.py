@@ -10,7 +10,6 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlmodel import Session
 from starlette.middleware.gzip import GZipMiddleware
 
 from models.db import engine
@@ -19,7 +18,7 @@ from models.office import shift_is_on
 from models.settings import settings
 
 from . import attachments, auth, cases, dashboard, desk, errors, estates, pages, reference
-from .deps import Db
+from .deps import Db, login_of
 from .middleware import BodyLimit, Headers, Measured
 from .setup import alembic
 
@@ -95,10 +94,9 @@ def measure(request: Request, session: Db) -> Response:
 
 
 @health.get("/docs")
-def docs(request: Request) -> HTMLResponse:
+def docs(request: Request, session: Db) -> HTMLResponse:
     """The API, to read and to try, without the internet."""
     from .pages.render import page
 
-    with Session(request.app.state.engine) as session:
-        csrf = auth.csrf_of(session, request)
-    return page(request, "docs.html", None, csrf=csrf)
+    login = login_of(request, session)
+    return page(request, "docs.html", None, csrf=login.csrf if login else "")

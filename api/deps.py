@@ -2,10 +2,13 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import urlsplit
 
+from anyio import CapacityLimiter
+from anyio.lowlevel import RunVar
 from fastapi import Depends, Request
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -19,12 +22,31 @@ from models.worktime import OFFICE_ZONE
 
 COOKIE = "banjie"
 SAFE = ("GET", "HEAD", "OPTIONS")
+AT_ONCE = 24
+"""Requests that may hold a connection of the pool (30) and a thread (40) at the same time; the others wait their turn."""
+_turns: RunVar[CapacityLimiter] = RunVar("turns")
 
 
-def session(request: Request) -> Iterator[Session]:
+async def turn() -> AsyncIterator[None]:
+    """Wait here, and not within: who holds a connection and waits for a thread is waited for by who holds the threads."""
+    try:
+        limiter = _turns.get()
+    except LookupError:
+        limiter = CapacityLimiter(AT_ONCE)
+        _turns.set(limiter)
+    async with limiter:
+        yield
+
+
+def session(request: Request, turn: Annotated[None, Depends(turn, scope="function")]) -> Iterator[Session]:
     """One transaction per request: committed when the route has answered, before the answer is sent."""
     with Session(request.app.state.engine, expire_on_commit=False) as session, session.begin():
-        yield session
+        try:
+            yield session
+        except Exception:
+            # the rollback would empty what was read, and a page that says why not still shows who is signed in
+            session.expunge_all()
+            raise
 
 
 # scope="function": otherwise the answer is sent first, and a commit that fails has been called a success
@@ -57,10 +79,21 @@ def me(request: Request, session: Db, at: Now, csrf: Annotated[str, Depends(csrf
         person = _by_cookie(request, session, csrf)
     if person is None or not person.is_active:
         raise Unauthenticated("请先登录。")
-    return as_of(person, at.astimezone(OFFICE_ZONE).date())
+    request.state.me = as_of(person, at.astimezone(OFFICE_ZONE).date())
+    return person
 
 
 Me = Annotated[Person, Depends(me)]
+
+
+def refuse_foreign(request: Request) -> None:
+    """Raise `Forbidden` for a form that another website made: what a browser says where there is no token yet."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    # browsers tell the site only to https and to this machine; the origin of a form they tell everywhere
+    if site not in (None, "same-origin", "none") or (
+        site is None and origin and urlsplit(origin).netloc != request.headers.get("host")
+    ):
+        raise Forbidden("请求来自其他网站，请从本系统的登录页面登录。")
 
 
 def hashed(secret: str) -> str:
@@ -73,10 +106,16 @@ def _by_token(session: Session, token: str) -> Person | None:
     return session.scalar(owned.where(col(ApiToken.token_hash) == hashed(token), col(ApiToken.revoked_at).is_(None)))
 
 
-def _by_cookie(request: Request, session: Session, csrf: str) -> Person | None:
+def login_of(request: Request, session: Session) -> Login | None:
+    """The session of this browser, unless it has run out."""
     secret = request.cookies.get(COOKIE)
     login = session.get(Login, hashed(secret)) if secret else None
-    if login is None or login.expires_at <= real_now(session):
+    return login if login and real_now(session) < login.expires_at else None
+
+
+def _by_cookie(request: Request, session: Session, csrf: str) -> Person | None:
+    login = login_of(request, session)
+    if login is None:
         return None
     request.state.csrf = login.csrf
     # a browser sends the cookie whoever made the page; only our own pages know the token

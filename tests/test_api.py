@@ -218,7 +218,7 @@ def test_guessing_a_password_is_slowed_down(door: Door) -> None:
     client = door.browser()
     for _ in range(8):
         answer = client.post("/api/session", json={"account": "auditor", "password": "guess"})
-        assert answer.status_code == 401 and answer.json()["detail"] == "账号或口令不正确。"
+        assert answer.status_code == 401 and answer.json()["detail"] == "账号或密码不正确，或者账号已停用。"
     refused = client.post("/api/session", json={"account": "auditor", "password": PASSWORD})
     assert refused.status_code == 429 and "五分钟" in refused.json()["detail"]
     assert client.post("/api/session", json={"account": "nobody", "password": "x"}).status_code == 401

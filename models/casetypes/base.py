@@ -115,6 +115,21 @@ SENTENCES = {
     "list_type": "须为列表",
     "literal_error": "只能是：{expected}",
     "model_type": "须为一组字段",
+    "model_attributes_type": "须为一组字段",
+    "dict_type": "须为一组字段",
+    "string_unicode": "内容中有无法保存的字符",
+    "int_from_float": "须为整数",
+    "int_parsing_size": "数字过大",
+    "datetime_type": "时间须写成 2026-09-30T09:00:00+08:00",
+    "datetime_parsing": "时间须写成 2026-09-30T09:00:00+08:00",
+    "datetime_from_date_parsing": "时间须写成 2026-09-30T09:00:00+08:00",
+    "timezone_aware": "时间须带时区，例如 2026-09-30T09:00:00+08:00",
+    "date_type": "日期须写成 2026-09-30",
+    "bool_type": "须为是或否",
+    "enum": "只能是：{expected}",
+    "less_than": "必须小于{lt}",
+    "too_long": "最多填写{max_length}项",
+    "string_pattern_mismatch": "格式不对",
 }
 
 
@@ -128,7 +143,9 @@ def parse(model: type[BaseModel], values: Mapping[str, Any] | None, at: datetime
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or None
-        wrong = first["ctx"]["error"] if first["type"] == "value_error" else SENTENCES.get(first["type"], first["msg"])
+        wrong = (
+            first["ctx"]["error"] if first["type"] == "value_error" else SENTENCES.get(first["type"], "内容不符合要求")
+        )
         described = model.model_fields.get(str(first["loc"][0])) if first["loc"] else None
         label = (described and described.title) or name or "填写内容"
         raise Invalid(f"{label}：{str(wrong).format(**first.get('ctx', {}))}。", field=name) from None
