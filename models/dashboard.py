@@ -67,13 +67,13 @@ METRICS = {
     "orphans": Metric("无人接收", "没有找到任何人可以通知的催办，每次计一条。", OrphanQuery()),
     "closed": Metric("已办结", "已经结束的案件（含撤回、不予通过等）。", CaseQuery(state="closed")),
     "on_time": Metric(
-        "环节按时率",
-        "按时办结的环节期限 ÷（已办结的环节期限 + 逾期未办的环节期限）。",
+        "环节按期率",
+        "按期办结的环节期限 ÷（已办结的环节期限 + 逾期未办的环节期限）。",
         ClockQuery(rated=True),
         part=ClockQuery(rated=True, outcome="on_time"),
     ),
     "cases_on_time": Metric(
-        "全程按时率",
+        "全程按期率",
         "每个期限都未逾期的办结案件 ÷（已办结的案件 + 已有期限逾期的在办案件）。",
         CaseQuery(rated=True),
         part=CaseQuery(state="closed", missed=False),

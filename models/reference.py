@@ -1,7 +1,8 @@
 """What anybody may look up: the rule library with its versions and sources, and a year of the working calendar."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from sqlalchemy import select
@@ -23,17 +24,19 @@ class RuleVersion:
     in_force: bool
     area: Area | None
     """The area it was made for; None: everywhere."""
-    limits: tuple[tuple[str, str], ...]
+    limits: Sequence[tuple[str, str]]
     """(case type, stage) titles."""
 
 
 def rule_library(session: Session, today: date) -> list[RuleVersion]:
-    """Every version of every rule, by id, the newest first."""
+    """Every version of every rule, the newest first; rules in the order of the procedures that use them."""
     areas = {area.path: area for area in session.scalars(select(Area).where(col(Area.path).in_(_places(session))))}
     limits = _limits()
+    versions_of = rulebook(session).versions()
     return [
-        RuleVersion(rule, rule is _chosen(versions, rule, today), areas.get(rule.area_path), tuple(limits[rule_id]))
-        for rule_id, versions in sorted(rulebook(session).versions().items())
+        RuleVersion(rule, rule is _chosen(versions, rule, today), areas.get(rule.area_path), limits.get(rule_id, ()))
+        for rule_id in sorted(versions_of, key=lambda rule_id: [*limits, rule_id].index(rule_id))
+        for versions in [versions_of[rule_id]]
         for rule in sorted(versions, key=lambda rule: (rule.area_path, rule.effective_from, rule.version), reverse=True)
     ]
 
@@ -72,6 +75,14 @@ class Day:
 
 
 @dataclass(frozen=True)
+class Holiday:
+    name: str
+    first: date
+    last: date
+    work: tuple[date, ...]
+
+
+@dataclass(frozen=True)
 class Year:
     """A year as an edition of the calendar has it; `provisional` where no notice of the State Council has been published for it."""
 
@@ -94,6 +105,19 @@ class Year:
 
     def of(self, kind: str) -> list[Day]:
         return [day for day in self.days if day.kind == kind]
+
+    def holidays(self) -> list[Holiday]:
+        """The runs of days off, and the weekend days on which people work for them."""
+        runs: list[Holiday] = []
+        for day in self.of("off"):
+            if runs and runs[-1].name == day.name and runs[-1].last == day.day - timedelta(days=1):
+                runs[-1] = replace(runs[-1], last=day.day)
+            else:
+                worked = tuple(work.day for work in self.of("made_up") if work.name == day.name)
+                runs.append(
+                    Holiday(day.name, day.day, day.day, worked if day.name not in (r.name for r in runs) else ())
+                )
+        return runs
 
     def month(self, number: int) -> list[list[Day | None]]:
         """Weeks from Monday to Sunday."""

@@ -1,21 +1,26 @@
 """Every number of the dashboard is the length of the list it opens, for everybody, and nobody counts over the fence."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import create_engine, event, text
 from sqlmodel import Session
 
+from api.embedded import Urls
 from models.case import Case, events_of
 from models.dashboard import METRICS, Figures, figures
+from models.db import url_for
 from models.lists import CaseQuery, ClockQuery, OrphanQuery, page_of, total_of
 from models.notices import Orphan
 from models.people import Person, Role
 from models.territory import Estate
 
+from .door import Door
 from .make import DECIDED, Cast, area, at, at_intake, at_review, body, person
 
 NOW = at("2026-10-20 10:00")
@@ -38,6 +43,10 @@ QUERIES: dict[str, Any] = {"/api/cases": CaseQuery, "/api/clocks": ClockQuery, "
 
 @pytest.fixture
 def office(session: Session, cast: Cast) -> None:
+    busy_office(session, cast)
+
+
+def busy_office(session: Session, cast: Cast) -> None:
     """Three streets in two districts, with cases in every situation a figure knows."""
     red = at_intake(session, cast, "2026-10-12 09:00")
     at_intake(session, cast, "2026-10-13 09:00")  # due today, yellow
@@ -113,17 +122,13 @@ def test_the_figures_of_one_district_by_hand(session: Session, cast: Cast) -> No
 
 
 @pytest.mark.usefixtures("office")
-@pytest.mark.parametrize("who", READERS)
-def test_every_figure_is_the_total_of_the_list_it_opens(session: Session, cast: Cast, who: str) -> None:
-    reader = getattr(cast, who)
+def test_every_figure_is_the_total_of_the_list_it_opens(session: Session, cast: Cast) -> None:
     later = at("2026-11-20 10:00")  # whenever the list is opened, `at` in its address holds it to the figure's instant
-    for figure in figures(session, reader, NOW).all():
-        for count in filter(None, (figure.whole, figure.part)):
-            assert followed(session, reader, count.href, later) == count.count, (
-                figure.metric,
-                figure.group,
-                count.href,
-            )
+    for who in READERS:
+        reader = getattr(cast, who)
+        for figure in figures(session, reader, NOW).all():
+            for count in filter(None, (figure.whole, figure.part)):
+                assert followed(session, reader, count.href, later) == count.count, (who, figure.metric, figure.group)
 
 
 @pytest.mark.usefixtures("office")
@@ -197,3 +202,120 @@ def test_an_empty_office_has_every_metric_too(session: Session, cast: Cast) -> N
     assert {figure["group"]["key"] for figure in answer["figures"] if figure["group"]} >= {
         "440304008", "fund_request", "fund_request/review", "fund_request/closed",
     }  # fmt: skip
+
+
+# --- at the door -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def busy(shared_door: Door) -> Door:
+    shared_door.writes(busy_office)
+    shared_door.goes_to("2026-10-20 10:00")
+    return shared_door
+
+
+def test_whoever_follows_a_figure_gets_a_list_of_that_length(busy: Door) -> None:
+    supervisor = busy.as_("supervisor")
+    answer = supervisor.get("/api/dashboard").json()
+    assert {figure["metric"] for figure in answer["figures"]} == set(METRICS)
+    for figure in answer["figures"]:
+        for count in (figure["part"], figure["whole"]) if "part" in figure else (figure,):
+            assert supervisor.get(count["href"] + "&total=1").json()["total"] == count["count"], count
+
+
+@pytest.mark.parametrize("who", [*READERS, "duty", "district_head"])
+def test_every_account_may_read_the_dashboard(busy: Door, who: str) -> None:
+    reader = busy.as_(who)
+    found = {f["metric"]: f for f in reader.get("/api/dashboard").json()["figures"] if f["group"] is None}
+    assert list(found) == list(METRICS)
+    for metric in ("open", "red", "due_3wd", "orphans"):
+        assert reader.get(found[metric]["href"] + "&total=1").json()["total"] == found[metric]["count"]
+    assert reader.get("/dashboard").status_code == 200
+
+
+def test_nobody_reads_it_without_signing_in(busy: Door) -> None:
+    assert busy.browser().get("/api/dashboard").status_code == 401
+    page = busy.browser().get("/dashboard")
+    assert page.status_code == 303 and page.headers["location"].startswith("/signin")
+
+
+def test_every_number_on_the_page_opens_a_page_that_shows_as_many(busy: Door) -> None:
+    browser = busy.signed_in("supervisor")
+    shown = browser.get("/dashboard").text
+    numbers = re.findall(r'<a [^>]*id="f-[^"]*"[^>]* href="([^"]+)">([\d,]+)</a>', shown)
+    assert len(numbers) > 90
+    for href, number in numbers:
+        listed = browser.get(unescape(href))
+        total = re.search(r'<b id="total">([\d,]+)</b>', listed.text)
+        assert total and total[1] == number, href
+
+
+def test_the_page_says_when_nobody_watches_the_clocks(busy: Door) -> None:
+    assert "值守程序没有运行" in busy.signed_in("supervisor").get("/dashboard").text
+
+
+def test_the_lists_behind_the_figures_refuse_in_words(busy: Door) -> None:
+    clerk = busy.as_("clerk")
+    for address, field in (
+        ("/api/cases?at=2026-10-20", "at"), ("/api/clocks?after=nonsense", "after"), ("/api/orphans?area=1", "area"),
+        ("/api/clocks?no_such=1", "no_such"), ("/api/clocks?limit=500", "limit"), ("/api/cases?due=9wd", "due"),
+    ):  # fmt: skip
+        answer = clerk.get(address)
+        assert answer.status_code == 422 and answer.json()["field"] == field, answer.text
+        assert re.search("[\u4e00-\u9fff]", answer.json()["detail"]), answer.text
+
+
+# --- many ------------------------------------------------------------------------------------------------------------
+
+MANY = """
+insert into "case" (number, type, stage, desk, estate_id, path, applicant_id, details, law_day, opened_at, stage_since,
+                    closed_at, next_due_at, warn_at, is_paused, last_seq, last_hash, last_at)
+select 'X' || n, 'fund_request',
+       case when is_open then (array['need', 'intake', 'review', 'works'])[1 + n % 4] else 'closed' end,
+       case when is_open then (array['applicant', 'street', 'district', 'applicant'])[1 + n % 4] end,
+       (select min(id) from estate), place.path, (select min(id) from body where kind = 'company'),
+       jsonb_build_object('works', '电梯大修', 'budget', n, 'payee', '深圳安恒建筑防水有限公司', 'finish_by', '2027-03-31'),
+       date '2026-10-01', due_at - interval '9 days', due_at - interval '9 days',
+       case when not is_open then due_at end, case when is_open and n % 4 > 0 then due_at end,
+       case when is_open and n % 4 > 0 then due_at - interval '2 days' end, false, 1, repeat('0', 64), due_at
+from generate_series(1, 300000) n
+join (select path, row_number() over () as row, count(*) over () as rows from area where level = 'community') place
+     on place.row = 1 + n % place.rows,
+     lateral (select n % 3 = 0 as is_open, timestamptz '2026-10-20 00:00+08' + (n % 15 - 3) * interval '1 day' as due_at) at
+"""
+
+
+@pytest.mark.long
+def test_a_hundred_thousand_open_cases_among_others_are_counted_from_the_index_alone(own_database: Urls) -> None:
+    owner = create_engine(url_for(own_database.owner), isolation_level="AUTOCOMMIT")
+    with owner.connect() as connection:
+        connection.execute(text(MANY))
+        connection.execute(text("vacuum analyze"))
+    owner.dispose()
+    engine = create_engine(url_for(own_database.app))
+    asked: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    with Session(engine) as session:
+        cast = Cast(session)
+        for who in (cast.auditor, cast.supervisor, cast.clerk):
+            asked.clear()
+            found = figures(session, who, NOW)
+            plan = explained(session, next(of for of in asked if "closed_at IS NULL GROUP BY" in of[0]))
+            assert "Index Only Scan using ix_case_open" in plan and "Seq Scan" not in plan, plan
+            red = found.of("red")
+            assert followed(session, who, red.whole.href, NOW) == red.whole.count > 0
+        for query in (CaseQuery(), CaseQuery(state="open", area="440304008", stage="review")):
+            asked.clear()
+            page_of(session, cast.auditor, query, NOW)
+            plan = explained(session, asked[-1])
+            assert "Seq Scan on" not in plan, plan
+    engine.dispose()
+
+
+def explained(session: Session, asked: tuple[str, Any]) -> str:
+    statement, parameters = asked
+    return "\n".join(session.connection().exec_driver_sql(f"explain {statement}", parameters).scalars())
