@@ -18,7 +18,10 @@ router = APIRouter(prefix="/api", tags=["desk"])
 
 @router.get("/desk")
 def read_desk(session: Db, me: Me, now: Now) -> dict[str, Any]:
-    """`mine`, `pool` (nobody has taken it yet), `sent` (moved by oneself, now elsewhere): cases by due instant; and `notices`."""
+    """`mine`, `pool` (nobody has taken it yet), `sent` (moved by oneself, now elsewhere): the first fifty of each; and notices.
+
+    `totals` says by the same names how many there are in all.
+    """
     view = desk_of(session, me, now)
     cases = [*view.mine, *view.pool, *view.sent]
     estates = names(session, Estate, {case.estate_id for case in cases})
@@ -32,6 +35,7 @@ def read_desk(session: Db, me: Me, now: Now) -> dict[str, Any]:
         "mine": [line(case) for case in view.mine],
         "pool": [line(case) for case in view.pool],
         "sent": [line(case) for case in view.sent],
+        "totals": view.totals,
         "unread": view.unread,
         "notices": [
             {"id": one.id, "text": one.text, "urgent": one.urgent, "made_at": instant(one.made_at), "read_at": instant(one.read_at)}

@@ -67,6 +67,7 @@ class CaseEvent(SQLModel, table=True):
     __table_args__ = (
         Index("uq_case_event_case_id_seq", "case_id", "seq", unique=True),
         Index("ix_case_event_unhandled", "id", postgresql_where=text("handled_at is null")),
+        Index("ix_case_event_by_id", "by_id", "id", postgresql_where=text("by_id is not null")),
     )
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, update
 from sqlmodel import Session, col
@@ -14,42 +15,46 @@ from .people import Desk, Person, Role
 
 MOST = 50
 """Lines of each part; the rest is a list away."""
+LAST_MOVES = 500
+"""How many of one's own moves are looked through for what one sent on."""
 
 
 @dataclass(frozen=True)
 class DeskView:
     """`mine`: with this person, or with the party they act for. `pool`: at their office's desk, with nobody. Both by due instant.
 
-    `sent`: open cases that this person moved and that now lie elsewhere, the latest first.
+    `sent`: open cases that this person moved lately and that now lie elsewhere, the latest first. Of each the first `MOST`;
+    `totals` says by the same names how many there are.
     """
 
-    mine: Sequence[Case]
-    pool: Sequence[Case]
-    sent: Sequence[Case]
+    mine: list[Case]
+    pool: list[Case]
+    sent: list[Case]
+    totals: dict[str, int]
     notices: Sequence[Notice]
     unread: int
 
 
 def desk_of(session: Session, person: Person, at: datetime) -> DeskView:
-    """What lies on the desk of `person`, in five queries."""
+    """What lies on the desk of `person`, in five queries, or a few more where it is full."""
     open_cases = visible_to(person).where(col(Case.closed_at).is_(None))
     by_due = (col(Case.next_due_at).asc().nulls_last(), col(Case.id))
     at_office, at_party = _at_my_desks(person)
-    mine = open_cases.where(or_(and_(col(Case.assignee_id) == person.id, at_office), at_party))
-    pool = open_cases.where(at_office, col(Case.assignee_id).is_(None))
-    moved = (
-        select(func.max(col(CaseEvent.id)))
-        .where(col(CaseEvent.case_id) == col(Case.id), col(CaseEvent.by_id) == person.id)
-        .where(col(CaseEvent.from_stage) != col(CaseEvent.to_stage))
-        .scalar_subquery()
-    )
-    sent = open_cases.where(moved.is_not(None), ~or_(at_office, at_party))
+    with_me = or_(and_(col(Case.assignee_id) == person.id, at_office), at_party)
+    with_nobody = and_(at_office, col(Case.assignee_id).is_(None))
+    moved = col(CaseEvent.by_id) == person.id, col(CaseEvent.from_stage) != col(CaseEvent.to_stage)
+    lately = select(col(CaseEvent.case_id)).where(*moved).order_by(col(CaseEvent.id).desc()).limit(LAST_MOVES)
+    elsewhere = and_(col(Case.id).in_(lately), ~or_(at_office, at_party))
     notices = select(Notice).where(col(Notice.person_id) == person.id, col(Notice.made_at) <= at)
     unread = select(func.count()).where(col(Notice.person_id) == person.id, col(Notice.read_at).is_(None))
+    mine, mine_total = _part(session, open_cases.where(with_me), *by_due)
+    pool, pool_total = _part(session, open_cases.where(with_nobody), *by_due)
+    sent, sent_total = _part(session, open_cases.where(elsewhere), col(Case.last_at).desc())
     return DeskView(
-        mine=session.scalars(mine.order_by(*by_due).limit(MOST)).all(),
-        pool=session.scalars(pool.order_by(*by_due).limit(MOST)).all(),
-        sent=session.scalars(sent.order_by(col(Case.last_at).desc()).limit(MOST // 2)).all(),
+        mine,
+        pool,
+        sent,
+        totals={"mine": mine_total, "pool": pool_total, "sent": sent_total},
         notices=session.scalars(notices.order_by(col(Notice.id).desc()).limit(MOST // 2)).all(),
         unread=session.scalar(unread) or 0,
     )
@@ -59,6 +64,14 @@ def mark_read(session: Session, person: Person, at: datetime) -> int:
     """All notices of this person are read. Returns how many were not."""
     mine = update(Notice).where(col(Notice.person_id) == person.id, col(Notice.read_at).is_(None))
     return session.execute(mine.values(read_at=at)).rowcount  # type: ignore[attr-defined]
+
+
+def _part(session: Session, cases: Any, *order: Any) -> tuple[list[Case], int]:
+    """The first of them, and how many there are."""
+    found = list(session.scalars(cases.order_by(*order).limit(MOST)))
+    if len(found) < MOST:
+        return found, len(found)
+    return found, session.scalar(cases.with_only_columns(func.count())) or 0
 
 
 def _at_my_desks(person: Person) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
