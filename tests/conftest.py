@@ -26,7 +26,7 @@ def only_loopback() -> Iterator[None]:
             raise PermissionError(f"tests may not connect to {address[0]}")
         real(self, address)
 
-    socket.socket.connect = connect  # type: ignore[method-assign]
+    socket.socket.connect = connect  # type: ignore[method-assign, assignment]
     yield
     socket.socket.connect = real  # type: ignore[method-assign]
 

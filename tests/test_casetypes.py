@@ -88,9 +88,9 @@ def test_every_limit_is_a_rule_with_a_source_and_a_ladder(kind: type[CaseType], 
 def test_every_way_to_end_is_put_in_writing(kind: type[CaseType]) -> None:
     for stage in kind.stages():
         for transition in stage.transitions:
-            if transition.target.final:  # type: ignore[union-attr]
+            if transition.target.final:
                 name = str(transition.event)
-                assert kind.paper_for(name, transition.target.id), f"{name} ends a case without a word"  # type: ignore[union-attr]
+                assert kind.paper_for(name, transition.target.id), f"{name} ends a case without a word"
                 assert kind.outcomes.get(name)
 
 

@@ -1,6 +1,7 @@
 """维修资金使用, told as it happens in 莲花北村. Due days were worked out by hand on the calendar of 2026 and 2027."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -150,9 +151,8 @@ def test_a_step_that_has_not_run_is_refused_by_its_name(
 ) -> None:
     case = cast.opens("2026-10-12 09:00")
     with pytest.raises(Invalid, match=sentence) as refusal:
-        cast.fires(
-            case, "agent", "enter_decided", "2026-10-12 09:10", **{"decision": cast.decided().id, **DECIDED, **changed}
-        )
+        stated: dict[str, Any] = {"decision": cast.decided().id, **DECIDED, **changed}
+        cast.fires(case, "agent", "enter_decided", "2026-10-12 09:10", **stated)
     assert refusal.value.field == field
     assert case.stage == "need" and case.last_seq == 1
 
@@ -308,7 +308,7 @@ def test_a_vote_that_fails_ends_the_case_in_writing(session: Session, cast: Cast
     cast.fires(case, "agent", "failed", "2026-10-10 10:00")
     shift(session, "2026-10-10 10:01")
     assert case.outcome == "表决未通过"
-    assert session.scalars(select(Document.title).where(col(Document.case_id) == case.id)).all() == ["表决未通过告知书"]
+    assert session.scalars(select(col(Document.title)).where(col(Document.case_id) == case.id)).all() == ["表决未通过告知书"]
 
 
 def test_a_clerk_may_enter_it_at_the_counter_for_the_company(session: Session, cast: Cast) -> None:
