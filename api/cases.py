@@ -1,20 +1,21 @@
 """Cases through JSON. `POST …/events` is the one way to move a case; everything else reads, opens, claims or remarks."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from models.access import desks_of, estates_visible_to, see
+from models.access import desks_of, estates_visible_to, must_note, see
 from models.case import Backdate, Case, CaseEvent, events_of
 from models.casetypes.describe import describe
 from models.documents import Document, body_of
-from models.dossier import Dossier, Offer, ToldClock, ToldEvent, dossier, told_clocks, told_events
-from models.errors import Forbidden, Invalid, NotFound
+from models.dossier import Dossier, Offer, ToldClock, ToldEvent, chain, dossier, told_clocks, told_events
+from models.errors import Conflict, Forbidden, Invalid, NotFound
 from models.lists import CaseQuery, page_of, total_of
 from models.people import Body, Person, Role
 from models.territory import Estate
@@ -24,16 +25,34 @@ from .deps import Db, Me, Now
 from .idempotency import OnlyOnce
 
 router = APIRouter(prefix="/api", tags=["cases"])
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def _id_or_name(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        # pydantic turns only ValueError into an answer
+        raise ValueError("请写小区的编号或者全名")  # noqa: TRY004
+    return value
 
 
 class Asked(BaseModel):
+    """A body of ours: nothing but what it names, and no characters that PostgreSQL's texts cannot hold."""
+
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _writable(cls, values: Any) -> Any:
+        for name, value in values.items() if isinstance(values, dict) else ():
+            if isinstance(value, str) and UNWRITABLE.search(value):
+                raise Invalid("内容中有不可见的空字符或无法保存的字符，请删除后重试。", field=name)
+        return values
 
 
 class Opening(Asked):
     type: str = Field(max_length=50)
-    estate: int | str = Field(description="id or exact name")
-    details: dict[str, Any] = Field(default_factory=dict)
+    estate: Annotated[int | str, BeforeValidator(_id_or_name), Field(description="id or exact name")]
+    details: dict[str, Any] | None = None
     note: str | None = None
     at: datetime | None = Field(default=None, description="补录: when it happened; needs `reason` and `proof`")
     reason: str | None = None
@@ -43,17 +62,18 @@ class Opening(Asked):
 
 class Happening(Asked):
     name: str = Field(max_length=50)
-    facts: dict[str, Any] = Field(default_factory=dict)
+    facts: dict[str, Any] | None = None
     note: str | None = None
     seq: int | None = Field(default=None, description="last line seen; another one since: 409")
     at: datetime | None = Field(default=None, description="补录: when it happened; needs `reason` and `proof`")
     reason: str | None = None
     proof: str | None = None
-    on_behalf_of: str | None = None
+    on_behalf_of: str | None = Field(default=None, description="`body:ID`: entered at the counter for the applicant")
 
 
 class Assignment(Asked):
     to: str | None = Field(description="account, one's own to claim; null puts it back into the pool")
+    seq: int | None = Field(default=None, description="last line seen; another one since: 409")
 
 
 class Remark(Asked):
@@ -83,7 +103,7 @@ def create_case(session: Db, me: Me, now: Now, asked: Opening, once: OnlyOnce) -
 
     def write() -> dict[str, Any]:
         case = open_case(
-            session, me, now, asked.type, asked.estate, asked.details,
+            session, me, now, asked.type, asked.estate, asked.details or {},
             note=asked.note, backdate=backdate_of(asked.at, asked.reason, asked.proof), on_behalf_of=asked.on_behalf_of,
         )  # fmt: skip
         return told(session, me, case, now)
@@ -103,6 +123,8 @@ def create_event(session: Db, me: Me, now: Now, number: str, asked: Happening, o
 
     def write() -> dict[str, Any]:
         case = see(session, me, number)
+        if asked.on_behalf_of not in (None, f"body:{case.applicant_id}"):
+            raise Invalid(f"窗口代录只能代本件的申请人（body:{case.applicant_id}）。", field="on_behalf_of")
         event = case.fire(
             asked.name, by=me, at=now, facts=asked.facts, note=asked.note, seq=asked.seq,
             backdate=backdate_of(asked.at, asked.reason, asked.proof), on_behalf_of=asked.on_behalf_of,
@@ -118,6 +140,13 @@ def list_events(session: Db, me: Me, number: str) -> dict[str, Any]:
     case = see(session, me, number)
     items = [_event(event) for event in told_events(session, case, events_of(session, case))]
     return {"items": items, "next": None, "total": len(items)}
+
+
+@router.get("/cases/{number}/chain")
+def check_chain(session: Db, me: Me, number: str) -> dict[str, Any]:
+    """Whether the ledger is whole: every line hashed anew, and the last one the case's own. `sentence` names what is wrong."""
+    case = see(session, me, number)
+    return _chain(case, chain(case, events_of(session, case)))
 
 
 @router.get("/cases/{number}/clocks")
@@ -154,7 +183,10 @@ def assign_case(session: Db, me: Me, now: Now, number: str, asked: Assignment, o
 
     def write() -> dict[str, Any]:
         case = see(session, me, number)
-        case.assign(officer(session, asked.to), by=me, at=now)
+        to = officer(session, asked.to)
+        if to is me and asked.seq is None:
+            refuse_taken(session, case, me)
+        case.assign(to, by=me, at=now, seq=asked.seq)
         return told(session, me, case, now)
 
     return once(write)
@@ -166,6 +198,7 @@ def create_note(session: Db, me: Me, now: Now, number: str, asked: Remark, once:
 
     def write() -> dict[str, Any]:
         case = see(session, me, number)
+        must_note(me, case)
         return _event(told_events(session, case, [case.note(asked.note, by=me, at=now)])[0])
 
     return once(write, 201)
@@ -234,6 +267,14 @@ def officer(session: Session, account: str | None) -> Person | None:
     return found
 
 
+def refuse_taken(session: Session, case: Case, me: Person) -> None:
+    """Of two who claim a case without having seen its last line, the second is told. Locks the case."""
+    session.refresh(case, with_for_update=True)
+    if case.assignee_id not in (None, me.id):
+        name = session.get_one(Person, case.assignee_id).name
+        raise Conflict(f"本件已由{name}领取；如需接办，请刷新后转办。", field="to")
+
+
 def _estate(session: Session, me: Person, wanted: int | str) -> Estate:
     seen = estates_visible_to(me)
     known = col(Estate.id) == wanted if isinstance(wanted, int) else col(Estate.name) == wanted.strip()
@@ -300,12 +341,16 @@ def told(session: Session, me: Person, case: Case, at: datetime) -> dict[str, An
             for one in d.publicities
         ],
         "decision": d.decision and {"id": d.decision.id, "title": d.decision.title, "passed": d.decision.ordinary_passed},
-        "chain": {"whole": d.chain is None, "sentence": d.chain, "seq": case.last_seq, "hash": case.last_hash},
+        "chain": _chain(case, d.chain),
     }  # fmt: skip
 
 
 def instant(value: datetime | None) -> str | None:
     return value.astimezone(OFFICE_ZONE).isoformat() if value else None
+
+
+def _chain(case: Case, wrong: str | None) -> dict[str, Any]:
+    return {"whole": wrong is None, "sentence": wrong, "seq": case.last_seq, "hash": case.last_hash}
 
 
 def _offer(offer: Offer) -> dict[str, Any]:

@@ -128,9 +128,10 @@ def desks_of(by: Actor, case: Case, *, on_behalf_of: str | None = None) -> set[D
     if isinstance(by, System):
         return {Desk.SYSTEM}
     desks = {desk for desk in Desk if any(works_at(post, desk, case) for post in by.posts)}
-    if on_behalf_of == f"body:{case.applicant_id}" and Desk.STREET in desks:
-        return {Desk.APPLICANT}
-    return desks
+    if on_behalf_of is None:
+        return desks
+    # whoever says to act for anybody else, or from elsewhere than the counter, acts at no desk
+    return {Desk.APPLICANT} if on_behalf_of == f"body:{case.applicant_id}" and Desk.STREET in desks else set()
 
 
 def may(
@@ -142,6 +143,17 @@ def may(
 def may_attach(by: Actor, case: Case, *, on_behalf_of: str | None = None) -> bool:
     """Materials are handed in by whoever may act at the case's stage."""
     return case.is_open and not desks_of(by, case, on_behalf_of=on_behalf_of).isdisjoint(case.current.desks)
+
+
+def may_note(person: Person, case: Case) -> bool:
+    """Remarks are added by whoever works at a desk of the case, or watches over those who do; owners and auditors only read."""
+    return bool(desks_of(person, case)) or person.has_role(Role.SUPERVISOR, Role.DUTY)
+
+
+def must_note(person: Person, case: Case) -> None:
+    """Raises `Forbidden` unless they may."""
+    if not may_note(person, case):
+        raise Forbidden("备注由本件的经办各方和监管人员填写，您可以查看，不能填写。")
 
 
 def moves(

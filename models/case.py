@@ -255,7 +255,7 @@ class Case(SQLModel, table=True):
         if isinstance(by, Person) and self.desk not in desks_of(by, self):
             raise Forbidden(f"本件在{self.current.title}环节，不在您的岗位，不能领取或转办。")
         if to is not None and self.desk not in desks_of(to, self):
-            raise Invalid(f"{to.name}不在本件所在岗位，不能接办。", field="to")
+            raise Invalid("接办的人不在本件所在岗位。", field="to")
         facts = {"to": to.id if to else None}
         show(self, assignee_id=facts["to"])
         return self._record(session, "assign", self.stage, by, None, at, at, facts)

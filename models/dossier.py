@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from .access import DESK_OF_ROLE, desks_of, moves, works_at
+from .access import DESK_OF_ROLE, desks_of, may_note, moves, works_at
 from .case import Case, CaseEvent, Kind, events_of, title_of, verify
 from .casetypes.base import Facts
 from .clock import WHOLE_CASE, Clock, ClockLine, ClockPause, explanation
@@ -108,6 +108,7 @@ class Dossier:
     counter_moves: list[Offer]
     """What a street clerk may enter at the counter for the applicant (窗口代录)."""
     may_claim: bool
+    may_note: bool
     assignees: list[Person]
     """Colleagues at the desk that holds the case, for whoever works there."""
     chain: str | None
@@ -151,8 +152,9 @@ def dossier(session: Session, person: Person, case: Case, at: datetime) -> Dossi
         and Desk.STREET in desks_of(person, case)
         else [],
         may_claim=bool(colleagues) and case.assignee_id is None,
+        may_note=may_note(person, case),
         assignees=colleagues,
-        chain=_chain(case, events),
+        chain=chain(case, events),
     )
 
 
@@ -324,7 +326,8 @@ def _colleagues(session: Session, person: Person, case: Case, at: datetime) -> l
     ]
 
 
-def _chain(case: Case, events: list[CaseEvent]) -> str | None:
+def chain(case: Case, events: list[CaseEvent]) -> str | None:
+    """None where the ledger is whole and ends where its case says; else the sentence that names what is wrong."""
     wrong = verify(events)
     if wrong is None and (len(events), events[-1].hash if events else GENESIS) != (case.last_seq, case.last_hash):
         return f"末尾的记录缺失：案件共有{case.last_seq}条记录，只找到{len(events)}条。"
