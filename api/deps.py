@@ -60,14 +60,16 @@ def now(session: Db) -> datetime:
 Now = Annotated[datetime, Depends(now)]
 
 
-async def csrf_sent(request: Request) -> str:
+async def csrf_sent(request: Request) -> AsyncIterator[str]:
     """The token that a page sends back with what it asks: in a header, or as a field of its form."""
-    if request.method in SAFE:
-        return ""
-    sent = request.headers.get("x-csrf-token")
+    sent = request.headers.get("x-csrf-token") if request.method not in SAFE else ""
     if sent is None and "form" in request.headers.get("content-type", ""):
         sent = str((await request.form()).get("csrf", ""))
-    return sent or ""
+    try:
+        yield sent or ""
+    finally:
+        # FastAPI closes the files of a form only where it has read the form itself
+        await request.close()
 
 
 def me(request: Request, session: Db, at: Now, csrf: Annotated[str, Depends(csrf_sent)]) -> Person:

@@ -302,7 +302,7 @@ def roster_json(session: Session, roster: Roster) -> dict[str, Any]:
 def decision_json(session: Session, me: Person, decision: Decision) -> dict[str, Any]:
     """`_in_short`, the whole tally, and what a person must rule on with the ballots to choose from."""
     estate = session.get_one(Estate, decision.estate_id)
-    rows = rows_of(session, decision)
+    rows, resting = rows_of(session, decision), decision.resting(session)
     return (
         (decision.tally or {})
         | _in_short(decision)
@@ -320,7 +320,7 @@ def decision_json(session: Session, me: Person, decision: Decision) -> dict[str,
                 | {"by": _name(session, ruling["by"])}
                 for ruling in decision.rulings.values()
             ],
-            "frozen": decision.frozen(session),
+            "frozen_by": resting and resting.number,
             "may_rule": may_keep_roster(me, estate),
         }
     )

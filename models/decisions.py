@@ -177,18 +177,17 @@ class Decision(SQLModel, table=True):
         settled = [datetime.fromisoformat(finding["at"]) for finding in roster.settled]
         return roster.id != self.roster_id or max(settled, default=self.counted_at) > self.counted_at
 
-    def frozen(self, session: Session) -> str | None:
-        """Why its count cannot change any more, in a sentence; None while it can."""
+    def resting(self, session: Session) -> "Case | None":
+        """The case that rests on the result, or that has run the vote and left it behind: the count cannot change any more."""
         from .case import Case
 
         own = session.get(Case, self.case_id) if self.case_id else None
         if own is not None and _voting_clock(session, own) is None:
-            return f"案件 {own.number} 的表决环节已经结束，计票结果不能再改。"
-        resting = select(col(Case.number)).where(
+            return own
+        attached = select(Case).where(
             Case.details["decision"].as_integer() == self.id, col(Case.estate_id) == self.estate_id
         )
-        number = session.scalar(resting.limit(1))
-        return f"案件 {number} 已经依据本决定办理，计票结果不能再改。" if number else None
+        return session.scalar(attached.order_by(col(Case.id)).limit(1))
 
     def take(self, session: Session, data: bytes, *, filename: str, by: "Person | None", at: datetime) -> None:
         """Take in the ballots (.xlsx), in place of those taken before, and count them.
@@ -263,8 +262,9 @@ class Decision(SQLModel, table=True):
         if self.case_id:
             session.get(Case, self.case_id, with_for_update=True, populate_existing=True)
         session.refresh(self, with_for_update={"key_share": True})
-        if frozen := self.frozen(session):
-            raise Conflict(frozen, field="ballots")
+        if case := self.resting(session):
+            why = "的表决环节已经结束" if case.id == self.case_id else "已经依据本决定办理"
+            raise Conflict(f"案件 {case.number} {why}，计票结果不能再改。", field="ballots")
 
     def _roster(self, session: Session) -> Roster:
         roster = Roster.of(session, self.estate_id)

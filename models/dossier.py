@@ -15,6 +15,7 @@ from .clock import WHOLE_CASE, Clock, ClockLine, ClockPause, explanation
 from .decisions import Decision, decision_for
 from .documents import Attachment, Document
 from .ledger import GENESIS
+from .materials import handed_in
 from .people import Body, Desk, Person, Post
 from .publicity import Publicity
 from .reading import square_metres
@@ -122,6 +123,8 @@ def dossier(session: Session, person: Person, case: Case, at: datetime) -> Dossi
     attachments = session.scalars(
         select(Attachment).where(col(Attachment.case_id) == case.id).order_by(col(Attachment.id))
     ).all()
+    decision = decision_for(session, case)
+    met = handed_in(session, case, attachments, decision)
     running = [told.clock for told in clocks if told.clock.stopped_at is None]
     colleagues = _colleagues(session, person, case, at)
     return Dossier(
@@ -138,14 +141,11 @@ def dossier(session: Session, person: Person, case: Case, at: datetime) -> Dossi
             select(Document).where(col(Document.case_id) == case.id).order_by(col(Document.id))
         ).all(),
         attachments=attachments,
-        needs=[
-            ToldNeed(need.title, need.by, need.by == "sharing" or any(held.need == need.title for held in attachments))
-            for need in case.current.needs
-        ],
+        needs=[ToldNeed(need.title, need.by, need.by == "sharing" or need.title in met) for need in case.current.needs],
         publicities=session.scalars(
             select(Publicity).where(col(Publicity.case_id) == case.id).order_by(col(Publicity.id))
         ).all(),
-        decision=decision_for(session, case),
+        decision=decision,
         moves=_offers(session, person, case, at, running),
         counter_moves=_offers(session, person, case, at, running, on_behalf_of=f"body:{case.applicant_id}")
         if desks_of(person, case, on_behalf_of=f"body:{case.applicant_id}") == {Desk.APPLICANT}

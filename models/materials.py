@@ -6,9 +6,10 @@ uncompressed in the archive: nothing is unpacked.
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -16,11 +17,13 @@ from sqlmodel import Session, col
 from .casetypes.base import CaseType
 from .documents import Attachment, keep
 from .errors import Conflict, Invalid, TooLarge
+from .estate_roster import Roster
 from .settings import settings
 from .spreadsheet import TITLE
 
 if TYPE_CHECKING:
     from .case import Case
+    from .decisions import Decision
 
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -107,6 +110,30 @@ def cleaned(filename: str, media_type: str) -> str:
 def needs_of(kind: type[CaseType]) -> list[str]:
     """Titles of the materials that a type asks to be handed in, over all its stages."""
     return list(dict.fromkeys(need.title for stage in kind.stages() for need in stage.needs if need.by == "upload"))
+
+
+def handed_in(
+    session: Session, case: "Case", attachments: Iterable[Attachment], decision: "Decision | None"
+) -> set[str | None]:
+    """Titles of the needs that are met: by a file, or by the roster and the ballots, which have a door of their own."""
+    met = {attachment.need for attachment in attachments}
+    if Roster.of(session, case.estate_id):
+        met.add(TITLE["roster"])
+    if decision and decision.sha256:
+        met.add(TITLE["ballots"])
+    return met
+
+
+class Needs(NamedTuple):
+    now: list[str]
+    other: list[str]
+
+
+def needs_at(case: "Case") -> Needs:
+    """What may be handed in as what: titles that the case's stage asks for, and those that other stages ask for."""
+    titles = [title for title in needs_of(case.kind) if title not in TITLE.values()]
+    here = {need.title for need in case.current.needs}
+    return Needs([title for title in titles if title in here], [title for title in titles if title not in here])
 
 
 def refuse_unasked(kind: type[CaseType], need: str | None) -> None:

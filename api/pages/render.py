@@ -13,12 +13,14 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from models.access import may_oversee
+from models.access import may_attach, may_keep_roster, may_oversee
 from models.editions import calendar
 from models.errors import Refused
+from models.materials import needs_at
 from models.office import office_clock
 from models.people import Desk, Person, Role
 from models.rules import CONFIDENCE_TITLES
+from models.settings import settings
 from models.worktime import OFFICE_ZONE, WorkCalendar
 from pdf.amount import yuan
 
@@ -40,15 +42,17 @@ class Office:
     def today(self) -> date:
         return self.now.astimezone(OFFICE_ZONE).date()
 
-    def left(self, due_at: datetime) -> str:
-        """How far away a due instant is, in words: `还剩2个工作日`, `今天到期`, `逾期1个工作日`."""
+    def left(self, due_at: datetime, *, in_days: bool = False) -> str:
+        """How far away a due instant is, in words: `还剩2个工作日`, `今天到期`, `逾期1个工作日`; a period's end `in_days`."""
         due_day = last_day(due_at)
         days = self.calendar.working_between(self.today, due_day)
         if due_at <= self.now:
             return f"逾期{-days}个工作日" if days < 0 else "已逾期"
         if due_day == self.today:
             return "今天到期"
-        return f"还剩{days}个工作日" if days else f"还剩{(due_day - self.today).days}日，均为非工作日"
+        if in_days or not days:
+            return f"还剩{(due_day - self.today).days}日"
+        return f"还剩{days}个工作日"
 
 
 def office(request: Request, session: Db, now: Now) -> Office:
@@ -116,14 +120,13 @@ def environment() -> Environment:
     )
     environment.filters |= {
         "day": day, "short_day": short_day, "instant": instant, "short_instant": short_instant, "last_day": last_day,
-        "yuan": yuan, "area": area, "query": query,
+        "yuan": yuan, "area": area, "size": size, "query": query,
     }  # fmt: skip
-    environment.globals |= {"asset": asset, "Desk": Desk, "confidence": CONFIDENCE_TITLES, "template_exists": _exists}
+    environment.globals |= {
+        "asset": asset, "Desk": Desk, "confidence": CONFIDENCE_TITLES,
+        "may_attach": may_attach, "may_keep_roster": may_keep_roster, "needs_at": needs_at, "upload_limit": settings().upload_limit,
+    }  # fmt: skip
     return environment
-
-
-def _exists(name: str) -> bool:
-    return name in environment().list_templates()
 
 
 @cache
@@ -167,6 +170,11 @@ def last_day(due_at: datetime) -> date:
 def area(dm2: int) -> str:
     """`8856` dm² → `88.56㎡`."""
     return f"{dm2 // 100:,}.{dm2 % 100:02d}㎡"
+
+
+def size(count: int) -> str:
+    """`1536` bytes → `2 KB`, `3_400_000` → `3.2 MB`."""
+    return f"{count / 1024 / 1024:.1f} MB" if count >= 1024 * 1024 else f"{max(1, round(count / 1024))} KB"
 
 
 def query(values: Mapping[str, object]) -> str:

@@ -1,0 +1,315 @@
+"""Estates, their rosters and the owners' decisions: papers are handed in here, and what they leave open is ruled on."""
+
+from datetime import date
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+from starlette.datastructures import FormData, UploadFile
+
+from models import estates as told
+from models.access import may_keep_roster, must_keep_roster, see, see_decision, see_estate
+from models.case import Case
+from models.decisions import Ballot, Decision, Roster
+from models.errors import Invalid
+from models.estate_roster import PROVISIONAL
+from models.people import Person
+from models.tally import ARTICLE
+from models.territory import Estate
+
+from ..deps import Db, Me
+from ..estates import Key, Search, bounded, kept_by, rows_of
+from .forms import Attempt, Typed, attempt, text
+from .render import Here, page
+
+router = APIRouter()
+OPINIONS = {"agree": "同意", "disagree": "不同意", "abstain": "弃权"}
+PAGE = 50
+DONE = {
+    "roster": "名册已导入，从现在起以它为准。",
+    "settled": "认定已记下。",
+    "opened": "表决已建立。",
+    "ballots": "表决票已导入并计票。",
+    "ruled": "认定已记下，已重新计票。",
+    "counted": "已按现行名册重新计票。",
+}
+"""What was just done, by the word that the address of the page to come back to holds."""
+
+
+@router.get("/estates")
+def list_estates(
+    request: Request, session: Db, me: Me, q: Search = "", after: Annotated[int, Query(ge=0, lt=2**63)] = 0
+) -> HTMLResponse:
+    q = q.strip()
+    found, following = told.estates(session, me, q=q, after=after, limit=PAGE)
+    return page(
+        request,
+        "estates/list.html",
+        me,
+        q=q,
+        found=found,
+        total=told.count_estates(session, me, q),
+        more=f"/estates?q={quote(q)}&after={following}" if following else None,
+        first=f"/estates?q={quote(q)}" if after else None,
+    )
+
+
+@router.get("/estates/{estate_id}")
+def read_estate(
+    estate_id: Key,
+    request: Request,
+    session: Db,
+    me: Me,
+    done: str = "",
+    before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
+) -> HTMLResponse:
+    return _estate_page(request, session, me, estate_id, done=DONE.get(done), before=before)
+
+
+@router.post("/estates/{estate_id}/roster")
+def upload_roster(estate_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    estate = _keeping(session, me, estate_id)
+    with attempt(session, typed) as tried:
+        data, filename = paper(typed, "roster")
+        Roster.read(
+            session, estate, data, filename=filename, by=me, at=here.now, renumbered="renumbered" in typed
+        )  # fmt: skip
+        return _to(f"/estates/{estate_id}?done=roster#roster")
+    return _estate_page(request, session, me, estate_id, "roster", tried)
+
+
+@router.post("/estates/{estate_id}/roster/rulings")
+def settle_roster(estate_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    estate = _keeping(session, me, estate_id)
+    kind, rows = text(typed, "kind"), [int(row) for row in text(typed, "rows").split(",") if row.isdecimal()]
+    with attempt(session, typed) as tried:
+        roster = Roster.of(session, estate.id)  # type: ignore[arg-type]
+        if roster is None:
+            raise Invalid("本小区还没有业主名册。")
+        roster.settle(session, kind, rows, text(typed, "reason"), by=me, at=here.now)
+        return _to(f"/estates/{estate_id}?done=settled#roster")
+    form = f"{kind}-{text(typed, 'rows')}"
+    return _estate_page(request, session, me, estate_id, form, tried)
+
+
+@router.post("/estates/{estate_id}/decisions")
+def open_decision(estate_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    """A new decision; with its ballots, if they come along: then both, or neither."""
+    estate = _keeping(session, me, estate_id)
+    with attempt(session, typed) as tried:
+        decision = Decision.open(
+            session,
+            estate,
+            title=text(typed, "title"),
+            window_from=_day(typed, "window_from", "表决首日"),
+            window_to=_day(typed, "window_to", "表决末日"),
+            by=me,
+            at=here.now,
+        )
+        if not _has_file(typed, "ballots"):
+            return _to(f"/decisions/{decision.id}?done=opened")
+        data, filename = paper(typed, "ballots")
+        decision.take(session, data, filename=filename, by=me, at=here.now)
+        return _to(f"/decisions/{decision.id}?done=ballots")
+    return _estate_page(request, session, me, estate_id, "decision", tried)
+
+
+@router.get("/decisions/{decision_id}")
+def read_decision(decision_id: Key, request: Request, session: Db, me: Me, done: str = "") -> HTMLResponse:
+    return _decision_page(request, session, me, see_decision(session, me, decision_id), done=DONE.get(done))
+
+
+@router.post("/decisions/{decision_id}/ballots")
+def upload_ballots(decision_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    decision = kept_by(session, me, decision_id)
+    with attempt(session, typed) as tried:
+        data, filename = paper(typed, "ballots")
+        decision.take(session, data, filename=filename, by=me, at=here.now)
+        return _to(f"/decisions/{decision_id}?done=ballots")
+    return _decision_page(request, session, me, decision, "ballots", tried)
+
+
+@router.post("/decisions/{decision_id}/rulings")
+def rule(decision_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    """`choice` is `none`, a row, or a row and the opinion that the paper shows (`7:agree`)."""
+    decision = kept_by(session, me, decision_id)
+    unit = text(typed, "unit") or None
+    with attempt(session, typed) as tried:
+        row, opinion = _choice(text(typed, "choice"))
+        decision.rule(session, unit, row, text(typed, "reason"), by=me, at=here.now, opinion=opinion)
+        return _to(f"/decisions/{decision_id}?done=ruled")
+    form = f"rule-{text(typed, 'of')}"
+    return _decision_page(request, session, me, decision, form, tried)
+
+
+@router.post("/decisions/{decision_id}/count")
+def count_again(decision_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    decision = kept_by(session, me, decision_id)
+    with attempt(session, typed) as tried:
+        decision.recount(session, by=me, at=here.now)
+        return _to(f"/decisions/{decision_id}?done=counted")
+    return _decision_page(request, session, me, decision, "count", tried)
+
+
+@router.get("/cases/{number}/ballots")
+def read_vote(number: str, request: Request, session: Db, me: Me) -> HTMLResponse:
+    return _vote_page(request, session, me, see(session, me, number))
+
+
+@router.post("/cases/{number}/ballots")
+def upload_ballots_of_case(number: str, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    case = see(session, me, number)
+    must_keep_roster(me, session.get_one(Estate, case.estate_id))
+    with attempt(session, typed) as tried:
+        data, filename = paper(typed, "ballots")
+        decision = Decision.of_case(session, case, by=me, at=here.now)
+        decision.take(session, data, filename=filename, by=me, at=here.now)
+        return _to(f"/decisions/{decision.id}?done=ballots")
+    return _vote_page(request, session, me, case, tried)
+
+
+# --- the pages ---
+
+
+def _estate_page(
+    request: Request,
+    session: Session,
+    me: Person,
+    estate_id: int,
+    form: str = "",
+    tried: Attempt | None = None,
+    *,
+    done: str | None = None,
+    before: int | None = None,
+) -> HTMLResponse:
+    row = told.estate_seen(session, me, estate_id)
+    decisions, following = told.decisions_of(session, row.estate, before=before, limit=PAGE)
+    return page(
+        request,
+        "estates/estate.html",
+        me,
+        status=_status(tried),
+        row=row,
+        roster=row.roster,
+        names=_names(session, [row.roster.by_id, *(f["by"] for f in row.roster.settled)] if row.roster else []),
+        decisions=decisions,
+        more=f"/estates/{estate_id}?before={following}#decisions" if following else None,
+        first=f"/estates/{estate_id}#decisions" if before else None,
+        provisional=PROVISIONAL,
+        may_keep=may_keep_roster(me, row.estate),
+        form=form,
+        tried=tried,
+        done=done,
+    )
+
+
+def _decision_page(
+    request: Request,
+    session: Session,
+    me: Person,
+    decision: Decision,
+    form: str = "",
+    tried: Attempt | None = None,
+    *,
+    done: str | None = None,
+) -> HTMLResponse:
+    estate = session.get_one(Estate, decision.estate_id)
+    roster = session.get(Roster, decision.roster_id) if decision.roster_id else None
+    resting = decision.resting(session)
+    number = decision.case_id and session.scalar(select(col(Case.number)).where(col(Case.id) == decision.case_id))
+    return page(
+        request,
+        "decisions/decision.html",
+        me,
+        status=_status(tried),
+        decision=decision,
+        estate=estate,
+        number=number,
+        roster=roster,
+        has_roster=Roster.of(session, decision.estate_id) is not None,
+        is_behind=resting is None and decision.is_behind(Roster.of(session, decision.estate_id)),
+        resting=resting,
+        may_keep=may_keep_roster(me, estate) and resting is None,
+        ballots=rows_of(session, decision),
+        handed_in=session.scalar(
+            select(func.count()).select_from(Ballot).where(col(Ballot.decision_id) == decision.id)
+        ),
+        names=_names(session, [decision.by_id, *(ruling["by"] for ruling in decision.rulings.values())]),
+        opinions=OPINIONS,
+        article=ARTICLE,
+        form=form,
+        tried=tried,
+        done=done,
+    )
+
+
+def _vote_page(
+    request: Request, session: Session, me: Person, case: Case, tried: Attempt | None = None
+) -> HTMLResponse:  # fmt: skip
+    estate = session.get_one(Estate, case.estate_id)
+    return page(
+        request,
+        "decisions/vote.html",
+        me,
+        status=_status(tried),
+        case=case,
+        estate=estate,
+        roster=Roster.of(session, case.estate_id),
+        may_keep=may_keep_roster(me, estate),
+        tried=tried,
+    )
+
+
+# --- how a form is taken ---
+
+
+def _to(address: str) -> RedirectResponse:
+    return RedirectResponse(address, status_code=303)
+
+
+def _status(tried: Attempt | None) -> int:
+    return tried.refused.status if tried and tried.refused else 200
+
+
+def _keeping(session: Session, me: Person, estate_id: int) -> Estate:
+    estate = see_estate(session, me, estate_id)
+    must_keep_roster(me, estate)
+    return estate
+
+
+def _has_file(typed: FormData, name: str) -> bool:
+    file = typed.get(name)
+    return isinstance(file, UploadFile) and bool(file.filename)
+
+
+def paper(typed: FormData, name: str) -> tuple[bytes, str]:
+    """The bytes and the name of the file that was chosen."""
+    file = typed.get(name)
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise Invalid("请选择文件。", field=name)
+    return bounded(file), file.filename
+
+
+def _day(typed: FormData, name: str, label: str) -> date | None:
+    written = text(typed, name).strip()
+    try:
+        return date.fromisoformat(written) if written else None
+    except ValueError:
+        raise Invalid(f"{label}须写成 2026-09-30。", field=name) from None
+
+
+def _choice(written: str) -> tuple[int | None, Any]:
+    if written == "none":
+        return None, None
+    row, _, opinion = written.partition(":")
+    if not row.isdecimal() or len(row) > 7 or opinion not in ("", *OPINIONS):
+        raise Invalid("请选择以哪一张票为准，或者选择都不计。", field="row")
+    return int(row), opinion or None
+
+
+def _names(session: Session, ids: list[int | None]) -> dict[int, str]:
+    people = select(col(Person.id), col(Person.name)).where(col(Person.id).in_({one for one in ids if one}))
+    return dict(session.execute(people).tuples().all())
