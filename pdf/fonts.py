@@ -47,7 +47,7 @@ PACKAGED = {
 SUFFIXES = {".ttf", ".ttc", ".otf"}
 
 
-class Face(TTFont):  # type: ignore[misc]
+class Face(TTFont):
     """A TrueType face whose text can be searched and copied, characters beyond the basic plane included."""
 
     def __init__(self, path: Path) -> None:

@@ -1,7 +1,7 @@
 """维修资金使用: an estate asks to spend its maintenance fund, from the site check to the settled account."""
 
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from statemachine import Event
@@ -12,7 +12,7 @@ from ..publicity import Publicity
 from ..rules import rulebook
 from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Stage, Wrong
 
-EXCLUSIONS = {
+EXCLUSIONS: dict[str, Any] = {
     "developer_liability": "应由建设单位或者施工单位承担的保修责任",
     "utility_lines": "应由供水、供电、供气、通信等专营单位承担的管线和设施",
     "wrongdoer": "人为损坏应由当事人承担的",
