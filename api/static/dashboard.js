@@ -24,15 +24,13 @@ function rowsOf(table) {
 }
 
 function options(rows, table, beside) {
-  const font = getComputedStyle(document.body).fontFamily;
   const colors = { none: style("--calm"), yellow: style("--yellow"), red: style("--red") };
   return {
     animationDuration: 400,
     animation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
-    textStyle: { fontFamily: font },
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
     grid: { left: 4, right: 36, top: beside ? table.tHead.offsetHeight : 32, bottom: 0, containLabel: !beside },
     legend: { left: 0, top: 0, itemWidth: 10, itemHeight: 10, icon: "roundRect", selectedMode: false, textStyle: { color: style("--quiet") } },
-    tooltip: { trigger: "axis", axisPointer: { type: "none" }, renderMode: "richText", confine: true, textStyle: { fontFamily: font } },
     xAxis: { type: "value", minInterval: 1, axisLabel: { show: false }, splitLine: { show: false } },
     yAxis: {
       type: "category", inverse: true, data: rows.map((row) => row.title), axisTick: { show: false },
@@ -49,7 +47,7 @@ function options(rows, table, beside) {
 
 function draw(box) {
   const table = document.getElementById(box.dataset.table);
-  if (!table) return;
+  if (!table || !window.echarts) return;
   const rows = rowsOf(table);
   // beside its table each bar stands in its row; above it, on a narrow screen, it needs a name
   const beside = Math.abs(box.getBoundingClientRect().top - table.getBoundingClientRect().top) < 40;
@@ -60,18 +58,28 @@ function draw(box) {
     chart = echarts.init(box, null, { locale: "ZH" });
     charts.set(box.id, chart);
     chart.on("click", ({ dataIndex, seriesId }) => { location.href = chart.rows[dataIndex].hrefs[seriesId]; });
+    // no tooltip of the library's: it knows neither our font nor that the numbers stand beside it
+    chart.on("mouseover", (part) => point(box, part));
+    chart.on("mouseout", () => point(box, null));
   }
   chart.rows = rows;
   chart.resize();
   chart.setOption(options(rows, table, beside));
 }
 
+function point(box, part) {
+  const rows = document.getElementById(box.dataset.table)?.tBodies[0].rows ?? [];
+  [...rows].forEach((row, index) => row.classList.toggle("is-pointed-at", index === part?.dataIndex));
+  box.title = part ? `${part.name}：${part.seriesName} ${part.value} 件，点开看是哪些` : "";
+}
+
 function drawAll() {
-  document.querySelectorAll(".chart").forEach(draw);
+  document.querySelectorAll(".bars").forEach(draw);
 }
 
 // text measured before its font is there is drawn in the wrong places
 document.addEventListener("DOMContentLoaded", () => document.fonts.ready.then(drawAll));
+document.fonts.addEventListener("loadingdone", drawAll);
 document.addEventListener("htmx:afterSettle", drawAll);
 addEventListener("resize", drawAll);
 
