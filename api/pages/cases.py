@@ -11,12 +11,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from models.access import estates_visible_to, see
-from models.case import Case, CaseEvent, Kind, title_of
+from models.access import estates_visible_to, must_note, see
+from models.case import Case, CaseEvent, Kind
 from models.casetypes import casetype, casetypes
 from models.casetypes.base import Facts
 from models.decisions import Decision
-from models.dossier import Dossier, Offer, dossier, said
+from models.dossier import Dossier, Offer, dossier, said, told_events
 from models.errors import Forbidden, Invalid
 from models.lists import CaseQuery, page_of, total_of
 from models.people import Body, Desk, Person, Role
@@ -27,7 +27,7 @@ from ..cases import may_open, may_open_at_counter, names, open_case
 from ..deps import Db, Me
 from .forms import Attempt, Input, Options, Typed, attempt, backdate, facts_of, inputs, local, text
 from .lines import heading, lines
-from .render import Here, day, page
+from .render import Here, day, last_day, page, short_day
 from .render import query as written
 from .strip import strip
 
@@ -205,6 +205,9 @@ def _new_page(
 # --- a case ----------------------------------------------------------------------------------------------------------
 
 
+CLOSES = "结案"
+
+
 @dataclass(frozen=True)
 class MoveForm:
     """A move with the form it opens. `for_applicant`: a street clerk enters it at the counter (窗口代录)."""
@@ -218,6 +221,13 @@ class MoveForm:
     @property
     def id(self) -> str:
         return f"{self.offer.name}{'-for-applicant' if self.for_applicant else ''}"
+
+    @property
+    def consequence(self) -> str:
+        """What pressing the button does to the case, where that is one thing."""
+        if not self.leads_to or "或" in self.leads_to:
+            return ""
+        return "，结案" if self.leads_to == CLOSES else f"，转到“{self.leads_to}”"
 
     @property
     def names(self) -> set[str]:
@@ -268,6 +278,7 @@ def assign(request: Request, session: Db, me: Me, here: Here, number: str, typed
 def note(request: Request, session: Db, me: Me, here: Here, number: str, typed: Typed) -> Response:
     case = see(session, me, number)
     with attempt(session, typed) as tried:
+        must_note(me, case)
         event = case.note(text(typed, "note"), by=me, at=here.now)
         return RedirectResponse(f"/cases/{number}?done={event.seq}", status_code=303)
     return _case_page(request, session, me, here, case, noted=tried)
@@ -283,10 +294,14 @@ def done_words(session: Session, me: Person, case: Case, seq: int | None) -> str
     event = session.scalar(own)
     if event is None:
         return None
-    words = f"已记入经过：{title_of(case.kind, event.name)}（{heading(case)}，{case.number}）。"
-    if event.from_stage == event.to_stage or event.seq != case.last_seq:
+    what = told_events(session, case, [event])[0]
+    words = f"{heading(case)}（{case.number}）：{what.words[0] if event.name == 'assign' else what.title}，已记入经过。"
+    if event.seq != case.last_seq or not what.moved:
         return words
-    return words + (f"本件现在“{case.current.title}”环节。" if case.is_open else f"本件已结案：{case.outcome}。")
+    if case.desk is None:
+        return f"{words}本件已结案：{case.outcome}。"
+    due = f"，{short_day(last_day(case.next_due_at))}截止" if case.next_due_at else ""
+    return f"{words}现在“{case.current.title}”环节，由{Desk(case.desk).title}办理{due}。"
 
 
 def _case_page(
@@ -364,7 +379,7 @@ def _trail(d: Dossier) -> list[tuple[str, str]]:
 def _leads_to(case: Case, name: str) -> str:
     """The stages an event may lead to from here; nothing where it leads nowhere else."""
     targets = [t.target for t in case.current.transitions if t.event == name and t.target is not case.current]
-    return "或".join(dict.fromkeys("结案" if stage.final else stage.title for stage in targets))
+    return "或".join(dict.fromkeys(CLOSES if stage.final else stage.title for stage in targets))
 
 
 def _schema(kind: Kind, name: str) -> dict[str, Any]:

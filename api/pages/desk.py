@@ -36,6 +36,7 @@ def read_desk(
         mine=mine,
         pool=pool,
         sent=sent,
+        totals=lies.totals,
         notices=[(notice, numbers.get(notice.case_id)) for notice in lies.notices],
         unread=lies.unread,
         works=bool(desks),

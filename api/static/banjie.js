@@ -13,7 +13,7 @@ function tick() {
     hour: "2-digit", minute: "2-digit", hourCycle: "h23",
   });
   setInterval(() => {
-    shown.textContent = words.format(new Date(start + (performance.now() - loaded) * rate));
+    shown.textContent = words.format(new Date(start + (performance.now() - loaded) * rate)).replace("周", " 周");
   }, rate > 60 ? 250 : 1000);
 }
 
@@ -44,7 +44,14 @@ function keys(event) {
   }
 }
 
+// What a wide screen has room for is never folded; the style sheet sees to it where the browser is new enough.
+function unfold() {
+  if (!matchMedia("(min-width: 768px)").matches) return;
+  for (const fold of document.querySelectorAll("details[data-wide-open]")) fold.open = true;
+}
+
 document.addEventListener("DOMContentLoaded", () => {
+  unfold();
   tick();
   live();
   document.addEventListener("keydown", keys);
@@ -53,11 +60,18 @@ document.addEventListener("DOMContentLoaded", () => {
 
 // After an answer: to what is wrong, else to what was done.
 document.addEventListener("htmx:afterSettle", (event) => {
+  unfold();
   if (event.detail.requestConfig?.verb === "get") return;
   const told = document.querySelector("[aria-invalid=true], #refusal, #done");
   told?.focus({ preventScroll: true });
   told?.scrollIntoView({ block: "center" });
 });
+
+// One form at a time. (`<details name>` would do so too, but shuts the one that an answer brings while the old still stands.)
+document.addEventListener("toggle", (event) => {
+  if (!event.target.matches("details.move[open]")) return;
+  for (const move of document.querySelectorAll("details.move[open]")) if (move !== event.target) move.open = false;
+}, true);
 
 // Paper shows what the screen folds away.
 addEventListener("beforeprint", () => {
