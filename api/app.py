@@ -1,6 +1,7 @@
 """The web: JSON under `/api`, pages for people, and what operators look at (`/healthz`, `/readyz`, `/metrics`)."""
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 from starlette.middleware.gzip import GZipMiddleware
 
 from models.db import engine
@@ -19,12 +22,13 @@ from models.settings import settings
 
 from . import attachments, auth, cases, dashboard, desk, errors, estates, pages, reference
 from .deps import Db, login_of
-from .middleware import BodyLimit, Headers, Measured
+from .middleware import REGISTRY, BodyLimit, Headers, Measured, observe, write_log_as_json
 from .setup import alembic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+ROOT = Path(__file__).parent.parent
 STATIC = Path(__file__).parent / "static"
 LIBRARIES = {
     "tabler": "@tabler/core/dist",
@@ -46,6 +50,7 @@ def create_app(database_url: str | None = None) -> FastAPI:
         yield
         app.state.engine.dispose()
 
+    write_log_as_json()
     app = FastAPI(
         title="办结 Banjie", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json", lifespan=lifespan
     )
@@ -55,7 +60,9 @@ def create_app(database_url: str | None = None) -> FastAPI:
     app.include_router(health)
     app.include_router(pages.router)
     for name, folder in LIBRARIES.items():
-        app.mount(f"/assets/{name}", StaticFiles(directory=settings().node_modules / folder, check_dir=False))
+        installed = ROOT / settings().node_modules / folder
+        if installed.is_dir():
+            app.mount(f"/assets/{name}", StaticFiles(directory=installed))
     app.mount("/assets", StaticFiles(directory=STATIC))
     errors.handle(app)
     # the last one added sees a request first
@@ -73,22 +80,28 @@ def is_alive() -> dict[str, str]:
 
 
 @health.get("/readyz")
-def is_ready(session: Db) -> JSONResponse:
-    """Whether work can be done: the database answers, its schema is this release's, and somebody watches the clocks."""
-    head = ScriptDirectory.from_config(alembic(None)).get_current_head()
-    checks = {
-        "database": True,
-        "schema": MigrationContext.configure(session.connection()).get_current_revision() == head,
-        "shift": shift_is_on(session),
-    }
+def is_ready(request: Request) -> JSONResponse:
+    """Whether work can be done: the database answers, its schema is this release's, and somebody watches the clocks.
+
+    503 where one of them is not so; a load balancer that shall go on serving pages while nobody watches asks `/healthz`.
+    """
+    checks = {"database": False, "schema": False, "shift": False}
+    with suppress(SQLAlchemyError), Session(request.app.state.engine) as session:
+        connection = session.connection()
+        checks["database"] = True
+        checks["schema"] = MigrationContext.configure(connection).get_current_revision() == _head()
+        checks["shift"] = shift_is_on(session)
     return JSONResponse(checks, 200 if all(checks.values()) else Unavailable.status)
 
 
-@health.get("/metrics")
-def measure(request: Request, session: Db) -> Response:
-    """Figures for Prometheus; no personal data."""
-    from .middleware import REGISTRY, observe
+@cache
+def _head() -> str | None:
+    return ScriptDirectory.from_config(alembic(None)).get_current_head()
 
+
+@health.get("/metrics")
+def measure(session: Db) -> Response:
+    """Figures for Prometheus; no personal data."""
     observe(session)
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 

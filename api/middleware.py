@@ -1,8 +1,10 @@
 """What every request passes: its size, its headers, its measure. Plain ASGI, so that streams stream."""
 
+import sys
 import time
 from collections.abc import Iterable
 
+import anyio
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from sqlalchemy import func, select
@@ -17,12 +19,15 @@ from models.clock import Clock
 from models.errors import TooLarge
 from models.notices import Orphan, Trouble
 from models.office import office_now, shift_is_on
-from models.people import Person  # noqa: F401 - foreign keys of the above
+from models.settings import settings
 
 from .errors import answer
 
 POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 """No inline script or style, nothing from anywhere else."""
+
+PATIENCE = 10
+"""Seconds for which a body that is too large is let run into the sand."""
 
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter("banjie_requests", "Requests answered", ["method", "route", "status"], registry=REGISTRY)
@@ -30,7 +35,22 @@ SECONDS = Histogram("banjie_request_seconds", "Time to the first byte", ["method
 STATE = Gauge(
     "banjie_state", "What lies in the office, and whether somebody watches the clocks", ["what"], registry=REGISTRY
 )
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 log = structlog.get_logger()
+
+
+def write_log_as_json() -> None:
+    """One JSON object a line, on standard error. Tracebacks without the values of variables: those hold cookies and names."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
 
 
 def observe(session: Session) -> None:
@@ -94,7 +114,18 @@ class BodyLimit:
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         megabytes = self.limit // (1024 * 1024)
         refused = TooLarge(f"提交的内容超过 {megabytes} MB 的上限，请压缩或分开提交。", field="body")
-        await answer(Request(scope), refused)(scope, receive, send)
+        response = answer(Request(scope), refused)
+        response.headers["Connection"] = "close"
+
+        async def unended(message: Message) -> None:
+            await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
+
+        await response(scope, receive, unended)
+        # the answer is out; a browser reads it once it has sent its body, and shows none where the line is cut before
+        with anyio.move_on_after(PATIENCE):
+            while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+                pass
+        await send({"type": "http.response.body", "body": b""})
 
 
 class _TooMuch(Exception):
@@ -126,7 +157,10 @@ class Headers:
         yield "X-Content-Type-Options", "nosniff"
         yield "X-Frame-Options", "DENY"
         yield "Referrer-Policy", "same-origin"
+        yield "Cross-Origin-Opener-Policy", "same-origin"
         yield "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
+        if settings().mode == "production":
+            yield "Strict-Transport-Security", "max-age=31536000"
         if not scope["path"].startswith("/assets/"):
             yield "Cache-Control", "no-store"
         elif b"v=" in scope["query_string"]:
@@ -136,7 +170,7 @@ class Headers:
 
 
 class Measured:
-    """Counts and times requests by route, and leaves one line per request in the log."""
+    """Counts and times requests by route, and leaves one line per request in the log: who, which address, how it went."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -149,13 +183,29 @@ class Measured:
 
         async def timed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "other")
-                seconds = time.perf_counter() - begun
-                REQUESTS.labels(scope["method"], route, message["status"]).inc()
-                SECONDS.labels(scope["method"], route).observe(seconds)
-                if not scope["path"].startswith(("/assets/", "/healthz")):
-                    status, ms = message["status"], round(seconds * 1000, 1)
-                    log.info("request", method=scope["method"], path=scope["path"], status=status, ms=ms)
+                self._count(scope, message["status"], time.perf_counter() - begun)
             await send(message)
 
-        await self.app(scope, receive, timed)
+        try:
+            await self.app(scope, receive, timed)
+        except Exception:
+            # answered outside of us, by the handler of what nobody expected
+            self._count(scope, 500, time.perf_counter() - begun)
+            raise
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        # names that anybody could make up would each be a row of figures
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        route = getattr(scope.get("route"), "path", None) or ("/assets" if self._is_asset(scope) else "other")
+        REQUESTS.labels(method, route, status).inc()
+        SECONDS.labels(method, route).observe(seconds)
+        if self._is_asset(scope) or scope["path"] == "/healthz":
+            return
+        me = scope.get("state", {}).get("me")
+        log.info(
+            "request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1),
+            person=me.id if me else None,
+        )  # fmt: skip
+
+    def _is_asset(self, scope: Scope) -> bool:
+        return bool(scope["path"].startswith("/assets/"))

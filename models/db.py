@@ -61,7 +61,13 @@ def engine(url: str | None = None) -> Engine:
     if not url:
         raise RuntimeError("BANJIE_DATABASE_URL is not set; `banjie up` sets it for what it starts")
     return create_engine(
-        url_for(url), pool_size=10, max_overflow=20, pool_pre_ping=True, connect_args={"options": "-c timezone=UTC"}
+        url_for(url),
+        pool_size=10,
+        max_overflow=20,
+        pool_pre_ping=True,
+        # what people wrote stays out of the log
+        hide_parameters=True,
+        connect_args={"options": "-c timezone=UTC"},
     )
 
 
