@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, select, update
 from sqlmodel import Session, col
 
 from api.app import create_app
+from api.auth import FAILURES
 from api.deps import hashed
 from models.case import Case
 from models.db import url_for
@@ -32,6 +33,7 @@ class Door:
         self.clients: list[TestClient] = []
         self.tokens: dict[str, str] = {}
         self.goes_to(when)
+        FAILURES.storage.reset()  # kept per process: another test's wrong passwords are not this one's
         with Session(self.engine) as session, session.begin():
             session.execute(update(Person).where(col(Person.account).is_not(None)).values(password_hash=HASH))
 
