@@ -48,6 +48,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 def main(rate: int) -> None:
+    console.print("  后台任务正在签发样例案件的文书，随后演示开始……")
     _await_the_shift()
     people = People()
     with transaction() as session:

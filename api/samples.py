@@ -46,7 +46,7 @@ class Sample:
     holder: str | None = None
     finish: int | None = None
     counter: bool = False
-    """Entered by the clerk at the counter (窗口代录), the paper having come two days before (补录)."""
+    """Entered by the clerk at the counter (窗口代录), the paper having come the working day before (补录)."""
     remark: str | None = None
 
 
@@ -225,7 +225,7 @@ class Life:
         behalf, backdate = None, None
         if self.sample.counter and name == "submit":
             who, behalf = self._officer(Desk.STREET), f"body:{self.case.applicant_id}"
-            came = max(at - timedelta(hours=20), self.case.last_at)
+            came = max(datetime.combine(self.book.previous_working(at.date()), at.timetz()), self.case.last_at)
             backdate = Backdate(came, reason="窗口收件当日系统维护，次日补录", proof="收件登记簿第86号")
         self.case.fire(name, by=who, at=at, facts=facts, on_behalf_of=behalf, backdate=backdate)
 

@@ -6,6 +6,7 @@ ends each with us, so that nothing is left behind even by kill -9. This process 
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -311,7 +312,7 @@ def _await_free(host: str, port: int, name: str) -> None:
                 probe.bind((host, port))
                 return
             except OSError as error:
-                reason = error.strerror
+                reason = "已被占用" if error.errno == errno.EADDRINUSE else error.strerror
         if time.monotonic() > deadline:
             raise Conflict(f"端口 {port} 不能使用({reason})。请停止占用它的程序,或换一个端口,如 {name}={port + 100}。")
         time.sleep(0.2)

@@ -31,7 +31,7 @@ class Office:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.var = folder / "var"
-        self.port = _two_free_ports()
+        self.port = two_free_ports()
         self.process: subprocess.Popen[str] | None = None
         self.output = folder / "output"
         for name, text in _PROJECT.items():
@@ -294,7 +294,7 @@ def _remembered(office: Office) -> bool:
         return app.execute("select id from note").fetchone() == (1,)
 
 
-def _two_free_ports() -> int:
+def two_free_ports() -> int:
     while True:
         with socket.socket() as first, socket.socket() as second:
             first.bind(("127.0.0.1", 0))
