@@ -236,7 +236,7 @@ def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]
     else:
         model = kind.Details if event.name == "open" else kind.facts.get(event.name, Facts)
         words += [
-            f"{field.title}：{said(facts[name], field.title or '', field)}"
+            f"{(field.title or name).removesuffix('（元）')}：{said(facts[name], field.title or '', field)}"
             for name, field in model.model_fields.items()
             if name in facts and facts[name] not in ([], "")
         ]

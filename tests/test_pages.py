@@ -1,5 +1,6 @@
 """The pages: who sees what, what a refusal leaves standing, how many queries a page may cost, and that every event has its form."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -234,6 +235,8 @@ def test_a_page_is_chinese_bears_a_strict_policy_and_can_be_used_by_keyboard(doo
     assert not re.search(r"(src|href|action)=\"(https?:)?//", answer.text)
     assert page.elements[[tag for tag, *_ in page.elements].index("body") + 1][1]["href"] == "#content"
     assert page.find("main", id="content")
+    handling = json.loads(page.find("meta", name="htmx-config")[0]["content"])["responseHandling"]
+    assert next(rule for rule in handling if re.search(rule["code"], "422")) == {"code": "...", "swap": True}
     named = {attrs["for"] for attrs in page.find("label") if "for" in attrs}
     for tag, attrs, _ in page.elements:
         if tag in ("input", "select", "textarea") and attrs.get("type") not in ("hidden", "checkbox", "radio"):
@@ -532,6 +535,13 @@ def test_pages_of_a_list_hold_every_case_once(door: Door) -> None:
         more = page.find("a", id="next-page")
         path = more[0]["href"] if more else None
     assert len(found) == len(set(found)) == 7
+
+
+def test_who_has_no_desk_sees_what_presses_where_they_watch(door: Door) -> None:
+    number = intake(door)
+    page = look(come_in(door, "auditor"), "/")
+    assert "有1件在办" in page.text("content") and number in page.text("watched")
+    assert "有1件待办" not in look(come_in(door, "clerk"), "/").text("content"), "nobody has taken it yet"
 
 
 def test_a_query_that_makes_no_sense_is_a_sentence(shared_door: Door) -> None:
