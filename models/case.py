@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Index, Sequence, String, bindparam, or_, select, text
+from sqlalchemy import Index, Sequence, String, Update, bindparam, func, or_, select, text, true
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import object_session
 from sqlmodel import Field, Session, SQLModel, col
 
@@ -14,7 +15,7 @@ from . import ledger
 from .casetypes import CaseType, Stage, casetype
 from .casetypes.base import Facts, Move, parse
 from .clock import WHOLE_CASE, Books, Clock, Clocks, earliest, running_clocks
-from .db import insert_rows, instant, jsonb, primary_key, reference, show, write
+from .db import instant, jsonb, primary_key, reference, show
 from .documents import Attachment
 from .editions import calendar, newest_edition
 from .errors import Conflict, Forbidden, Invalid
@@ -426,13 +427,15 @@ class Case(SQLModel, table=True):
         if note and len(note) > NOTE_LIMIT:
             raise Invalid(f"备注过长（{len(note)}字），最多{NOTE_LIMIT}字。", field="note")
         event = chained(self, name, from_stage, self.stage, by.id, on_behalf_of, at, recorded_at, facts, note)
-        event.id = insert_rows(session, CaseEvent, [event.model_dump(exclude={"id"})])[0]
         show(self, last_seq=event.seq, last_hash=event.hash, last_at=max(at, self.last_at))
         if clocks:
-            clocks.sign(event.id)
             due_at, warn_at = earliest(clocks.all)
             show(self, next_due_at=due_at, warn_at=warn_at, is_paused=any(_stands_still(clock) for clock in clocks.all))
-        write(session, self, **{column: getattr(self, column) for column in CHANGES})
+        lines = clocks.lines if clocks else []
+        values = {f"event_{name}": value for name, value in event.model_dump(exclude={"id"}).items()}
+        values |= {f"line_{name}": [line[name] for line in lines] for name in LINE}
+        values |= {name: getattr(self, name) for name in CHANGES}
+        event.id = session.connection().execute(RECORD, values | {"of": self.id}).scalar_one()
         return event
 
 
@@ -441,6 +444,7 @@ CHANGES = (
     "last_seq", "last_hash", "last_at",
 )  # fmt: skip
 """The columns that an event may change, written together."""
+LINE = ("clock_id", "what", "at", "old_due", "new_due", "generation")
 STALE_AFTER = timedelta(days=30)
 LEDGER_TITLES = {
     "open": "登记立案",
@@ -455,6 +459,29 @@ LOCK = (
     .where(col(Case.id) == bindparam("id"))
     .with_for_update(of=Case)
 )
+
+
+def _recording() -> Update:
+    """All that an event leaves behind, in one statement: its line, its clocks' lines, the case as it now is."""
+    tables = SQLModel.metadata.tables
+    cases, events, lines = tables["case"], tables["case_event"], tables["clock_line"]
+    stated: dict[str, Any] = {
+        column.name: bindparam(f"event_{column.name}") for column in events.c if column.name != "id"
+    }
+    event = events.insert().values(stated).returning(events.c.id).cte("event")
+    arrays = [bindparam(f"line_{name}", type_=ARRAY(lines.c[name].type)) for name in LINE]
+    line = func.unnest(*arrays).table_valued(*LINE).render_derived("line")
+    signed = select(event.c.id, *line.c).join_from(event, line, true())
+    return (
+        cases.update()
+        .where(cases.c.id == bindparam("of"))
+        .values({name: bindparam(name) for name in CHANGES})
+        .add_cte(event, lines.insert().from_select(["event_id", *LINE], signed).cte("signed"))
+        .returning(select(event.c.id).scalar_subquery())
+    )
+
+
+RECORD = _recording()
 
 
 def title_of(kind: Kind, name: str) -> str:

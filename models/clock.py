@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Index, select, text
+from sqlalchemy import Index, bindparam, select, text
 from sqlmodel import Session, SQLModel, col
 
 from .db import insert_rows, instant, jsonb, primary_key, reference, write
@@ -137,10 +137,14 @@ class Escalation(SQLModel, table=True):
 
 def running_clocks(session: Session, case_id: int) -> list[Clock]:
     """The case's clocks that have not stopped, paused ones included. Call with the case locked: the case before its clocks."""
-    statement = (
-        select(Clock).where(col(Clock.case_id) == case_id, col(Clock.stopped_at).is_(None)).order_by(col(Clock.id))
-    )
-    return list(session.scalars(statement.execution_options(populate_existing=True)))
+    return list(session.scalars(RUNNING, {"case": case_id}, execution_options={"populate_existing": True}))
+
+
+RUNNING = (
+    select(Clock)
+    .where(col(Clock.case_id) == bindparam("case"), col(Clock.stopped_at).is_(None))
+    .order_by(col(Clock.id))
+)
 
 
 def earliest(clocks: Sequence[Clock]) -> tuple[datetime | None, datetime | None]:
@@ -162,7 +166,7 @@ class Books:
 
 @dataclass
 class Clocks:
-    """The clocks of one locked case, changed together within one event; lines are written once the event has its id."""
+    """The clocks of one locked case, changed together within one event; lines are written with the event they belong to."""
 
     session: Session
     case: "Case"
@@ -318,10 +322,6 @@ class Clocks:
                 "generation": clock.generation,
             }
         )
-
-    def sign(self, event_id: int) -> None:
-        """Write the lines, now that the event that moved the clocks has its id."""
-        insert_rows(self.session, ClockLine, [line | {"event_id": event_id} for line in self.lines])
 
 
 def due_on(day: date, book: WorkCalendar) -> Due:
