@@ -29,6 +29,7 @@ class Door:
 
     def __init__(self, url: str, when: str = "2026-10-12 09:00") -> None:
         self.app = create_app(url)
+        FAILURES.storage.reset()  # who guessed in another scene is not slowed down in this one
         self.engine = create_engine(url_for(url))
         self.clients: list[TestClient] = []
         self.tokens: dict[str, str] = {}

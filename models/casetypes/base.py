@@ -114,6 +114,7 @@ SENTENCES = {
     "too_short": "至少填写{min_length}项",
     "list_type": "须为列表",
     "literal_error": "只能是：{expected}",
+    "enum": "只能是：{expected}",
     "model_type": "须为一组字段",
     "model_attributes_type": "须为一组字段",
     "dict_type": "须为一组字段",
