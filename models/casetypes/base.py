@@ -127,7 +127,6 @@ SENTENCES = {
     "timezone_aware": "时间须带时区，例如 2026-09-30T09:00:00+08:00",
     "date_type": "日期须写成 2026-09-30",
     "bool_type": "须为是或否",
-    "enum": "只能是：{expected}",
     "less_than": "必须小于{lt}",
     "too_long": "最多填写{max_length}项",
     "string_pattern_mismatch": "格式不对",
