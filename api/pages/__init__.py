@@ -1,14 +1,10 @@
 """Web pages: what a person sees and presses. The same verbs as the JSON API, rendered in Chinese."""
 
-import importlib
-import pkgutil
-
 from fastapi import APIRouter, Depends
 
+from . import attachments, cases, dashboard, desk, estates, reference, signin
 from .render import office
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(office)])
-for found in pkgutil.iter_modules(__path__):
-    part = importlib.import_module(f"{__name__}.{found.name}")
-    if hasattr(part, "router"):
-        router.include_router(part.router)
+for part in (signin, desk, cases, attachments, estates, dashboard, reference):
+    router.include_router(part.router)

@@ -18,14 +18,16 @@ function tick() {
 }
 
 // A page marked data-live looks again by itself: every minute, or every three seconds under a fast trial clock.
-// Never while somebody writes, has opened something, or is looking elsewhere.
+// Never while somebody writes, has opened something or changed a filter, or is looking elsewhere.
+let touched = false;
+
 function live() {
   const fast = Number(document.querySelector("time[data-clock]")?.dataset.clock) > 1;
-  let opened = false;
-  document.addEventListener("toggle", (event) => { opened ||= event.target.closest?.("[data-live]"); }, true);
+  const touch = (event) => { touched ||= Boolean(event.target.closest("[data-live] :is(summary, input, select, textarea)")); };
+  for (const kind of ["click", "input"]) document.addEventListener(kind, touch);
   setInterval(() => {
     const part = document.querySelector("[data-live]");
-    if (!part || document.hidden || busy() || opened || part.contains(document.activeElement)) return;
+    if (!part || document.hidden || busy() || touched || part.contains(document.activeElement)) return;
     htmx.ajax("GET", location.href, { target: "#" + part.id, select: "#" + part.id, swap: "outerHTML" });
   }, fast ? 3000 : 60000);
 }
@@ -58,9 +60,16 @@ document.addEventListener("DOMContentLoaded", () => {
   if (location.hash === "#q") document.getElementById("q")?.focus();
 });
 
+// An address says what is asked for, and nothing of what is not.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.verb !== "get") return;
+  for (const [name, value] of Object.entries(event.detail.parameters)) if (value === "") delete event.detail.parameters[name];
+});
+
 // After an answer: to what is wrong, else to what was done.
 document.addEventListener("htmx:afterSettle", (event) => {
   unfold();
+  if (event.target.id === "content") touched = false;
   if (event.detail.requestConfig?.verb === "get") return;
   const told = document.querySelector("[aria-invalid=true], #refusal, #done");
   told?.focus({ preventScroll: true });
