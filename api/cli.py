@@ -250,7 +250,7 @@ def verify(as_json: Json = False) -> None:
 
 
 def sentence(error: Exception) -> str | None:
-    """What a refusal, a wrong call, a database out of reach or a wrong setting has to say; None for what is our own fault."""
+    """What a refusal, a wrong call or setting, a database out of reach has to say; None for what is our own fault."""
     if isinstance(error, Refused):
         return error.sentence
     if hasattr(error, "format_message"):

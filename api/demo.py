@@ -1,6 +1,7 @@
 """`banjie demo`: an office of its own on a fast clock, where most people do their work and some let it lie.
 
-It begins afresh each time, on the next working morning, beside a Banjie that may be running: own folder, own database, own ports.
+It begins afresh each time, on the next working morning, beside a Banjie that may be running: own folder, own database,
+own ports.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ PORTS_UP = 100
 
 
 def demo(rate: int, seconds: float = 0) -> None:
-    """Runs the demonstration in the foreground; `rate`: how many times as fast as the world; it ends by itself after `seconds`, if any."""
+    """Runs in the foreground, `rate` times as fast as the world; ends by itself after `seconds`, if any."""
     run(Demo(rate), seconds or math.inf)
 
 

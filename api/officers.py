@@ -1,7 +1,8 @@
-"""The people of the demonstration: they open cases, claim, accept, ask, approve and pay; and some let a case lie until it is urged.
+"""The people of the demonstration: they open cases, claim, accept, ask, approve, pay; some let cases lie.
 
-They sign in nowhere: they act through the verbs of `Case`, as pages and API do. When somebody acts on a case was decided by lot when it came to
-that stage, so nothing has to be remembered. Run as `python -m api.officers RATE`; prints a line for whatever happens, theirs or not.
+They sign in nowhere: they act through the verbs of `Case`, as pages and API do. When somebody acts on a case was
+decided by lot when it came to that stage, so nothing has to be remembered. Run as `python -m api.officers RATE`; prints a
+line for whatever happens, theirs or not.
 """
 
 import sys
@@ -33,12 +34,13 @@ from .samples import decided, facts_of, people_at, vote
 
 TICK = 0.2
 LIKELY = {
-    "plan": 2, "enter_decided": 8, "review_cost": 2, "publish": 5, "passed": 9, "failed": 1, "submit": 9, "accept": 8, "ask": 2, "resubmit": 9,
-    "refuse": 1, "approve": 9, "paid": 9, "bounced": 1, "finished": 9, "cancel": 1, "rework": 1, "apply": 9, "published": 9, "returned": 9,
+    "plan": 2, "enter_decided": 8, "review_cost": 2, "publish": 5, "passed": 9, "failed": 1, "submit": 9, "accept": 8,
+    "ask": 2, "resubmit": 9, "refuse": 1, "approve": 9, "paid": 9, "bounced": 1, "finished": 9, "cancel": 1,
+    "rework": 1, "apply": 9, "published": 9, "returned": 9,
 }  # fmt: skip
 """How often an event is chosen among those that are possible; one that is not here never is."""
 PATIENCE = ((0.72, 0, 2), (0.14, 4, 5), (0.14, 7, 9))
-"""Share, and working days from and to, for which an officer lets a case lie: promptly, until it is yellow, until it was urged."""
+"""Share, and for how many working days an officer lets a case lie: hardly, until it is yellow, until it was urged."""
 WORKS = (
     "1栋电梯大修", "屋面防水翻修", "外墙渗漏维修", "消防水泵更换", "地下车库照明改造", "给水立管更换", "监控系统更新", "排水管网改造", "配电柜更换", "单元门禁更换",
 )  # fmt: skip
@@ -77,7 +79,7 @@ class People:
 
     random: Random = field(default_factory=Random)
     begun: datetime | None = None
-    """When they came: what lay there before counts as having come with them, or all of it would be done in one minute."""
+    """When they came. What lay there before counts as having come with them, or all of it would be done at once."""
     told_event: int = 0
     told_paper: int = 0
     told_day: date | None = None
@@ -133,7 +135,9 @@ class People:
     def _ripe(self, session: Session, now: datetime) -> list[int]:
         """Cases on which somebody acts now."""
         rows = session.execute(
-            select(Case.id, Case.stage, Case.desk, Case.stage_since).where(col(Case.closed_at).is_(None))  # type: ignore[call-overload]
+            select(col(Case.id), col(Case.stage), col(Case.desk), col(Case.stage_since)).where(
+                col(Case.closed_at).is_(None)
+            )
         )
         return [
             case_id

@@ -1,7 +1,7 @@
 """Old cases, still being dealt with, out of another system: lived through again with the days on which things happened.
 
-Limits count from those days, and what fell due meanwhile is told by the next shift. What the old system has put in writing is not put in
-writing again: imported events count as handed on.
+Limits count from those days, and what fell due meanwhile is told by the next shift. What the old system has put in
+writing is not put in writing again: imported events count as handed on.
 """
 
 import csv

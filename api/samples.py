@@ -1,7 +1,8 @@
 """Sample cases: some weeks of a trial office, lived through in order.
 
-Each act happens at its own instant through the verbs of `Case`, and what time brings about in between (reminders, red cards, periods that end)
-is fired by the same code that fires it in a running system. Nothing is written behind the ledger's back. Everything is made up.
+Each act happens at its own instant through the verbs of `Case`, and what time brings about in between (reminders, red
+cards, periods that end) is fired by the same code as in a running system. Nothing is written behind the ledger's back.
+Everything is made up.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,14 +29,15 @@ from models.territory import Estate, Unit
 from models.worktime import OFFICE_ZONE, WorkCalendar
 
 DECIDED = "enter_decided submit"
+PAID_OUT = "approve paid finished passed apply approve paid published"
 
 
 @dataclass(frozen=True)
 class Sample:
     """A case as it stands: what happened to it so far, and how many working days ago the last of it.
 
-    `life` names the events after the opening; `accept+8`: eight working days after the one before. `holder` is the officer with whom it lies
-    now. `finish` is the contract's date in days from today, where it matters.
+    `life` names the events after the opening; `accept+8`: eight working days after the one before. `holder` is the
+    officer with whom it lies now. `finish` is the contract's date in days from today, where it matters.
     """
 
     estate: str
@@ -103,9 +105,9 @@ SAMPLES = (
     Sample("梅林翠苑", "1栋电梯大修", 194_000, f"{DECIDED} accept approve paid finished passed apply approve paid", 6),
     Sample("香蜜新居", "会所屋面翻修", 210_000, f"{DECIDED} accept approve paid cancel", 7, "何军"),
     # closed
-    Sample("梅林翠苑", "2栋外墙翻新", 268_000, f"{DECIDED} accept approve paid finished passed apply approve paid published", 3),
-    Sample("莲塘居", "消防栓系统维修", 77_000, f"{DECIDED} accept+7 approve paid finished passed apply approve paid published", 12),
-    Sample("后海雅苑", "1栋电梯更换", 436_000, f"{DECIDED} accept approve paid finished passed apply approve paid published", 5),
+    Sample("梅林翠苑", "2栋外墙翻新", 268_000, f"{DECIDED} accept {PAID_OUT}", 3),
+    Sample("莲塘居", "消防栓系统维修", 77_000, f"{DECIDED} accept+7 {PAID_OUT}", 12),
+    Sample("后海雅苑", "1栋电梯更换", 436_000, f"{DECIDED} accept {PAID_OUT}", 5),
     Sample("梅林翠苑", "停车场地坪翻新", 125_000, f"{DECIDED} accept approve paid cancel returned", 8),
     Sample("梅林翠苑", "公共卫生间改造", 54_000, f"{DECIDED} refuse", 14),
     Sample("莲塘居", "连廊雨棚更换", 43_000, f"{DECIDED} ask lapse+12", 7),
@@ -114,14 +116,15 @@ SAMPLES = (
 )  # fmt: skip
 
 PACE: Mapping[str, tuple[int, int]] = {
-    "plan": (0, 1), "review_cost": (1, 3), "publish": (1, 4), "enter_decided": (0, 0), "submit": (0, 2), "accept": (1, 4), "ask": (1, 3),
-    "resubmit": (2, 6), "approve": (1, 4), "paid": (1, 4), "bounced": (1, 2), "finished": (7, 16), "passed": (1, 3), "apply": (1, 3),
+    "plan": (0, 1), "review_cost": (1, 3), "publish": (1, 4), "enter_decided": (0, 0), "submit": (0, 2),
+    "accept": (1, 4), "ask": (1, 3), "resubmit": (2, 6), "approve": (1, 4), "paid": (1, 4), "bounced": (1, 2),
+    "finished": (7, 16), "passed": (1, 3), "apply": (1, 3),
     "published": (2, 7), "refuse": (2, 4), "withdraw": (1, 3), "cancel": (4, 8), "returned": (2, 6), "failed": (0, 1),
     "vote": (0, 1), "vote_fails": (0, 1),
 }  # fmt: skip
 """Working days from the event before, from and to."""
 VOTE_AFTER = 34
-"""Calendar days from the publicity of a plan to the day after the vote: 7 of publicity, 15 of notice from the day after next, 10 to vote."""
+"""Calendar days from the publicity of a plan to the day after the vote: 7, 15 of notice from the day after next, 10."""
 RESULT_PUBLICITY = 8
 """Calendar days from a passed vote to the day after its publicity."""
 OFFICE_DESKS = {Desk.STREET, Desk.DISTRICT, Desk.CITY}
@@ -156,7 +159,7 @@ def _let_time_pass(session: Session, until: datetime) -> None:
 
 
 def _forget_what_is_over(session: Session, at: datetime) -> None:
-    """What moved on since has nobody left to tell: the first shift shall not greet people with the reminders of last month."""
+    """What moved on has nobody left to tell: the first shift shall not greet people with last month's reminders."""
     last = select(col(Case.last_seq)).where(col(Case.id) == col(CaseEvent.case_id)).scalar_subquery()
     session.execute(
         update(CaseEvent)
@@ -201,7 +204,7 @@ class Life:
         return days[::-1]
 
     def _finish_by(self) -> date:
-        """The contract's date: what the sample says, a few days after the works were finished, or a good while from now."""
+        """The contract's date: as the sample says, a few days after the works were done, or a good while from now."""
         if self.sample.finish is not None:
             return self.today + timedelta(days=self.sample.finish)
         finished = next((when for name, when in self.plan if name == "finished"), None)
@@ -267,7 +270,7 @@ class Life:
 
 
 def decided(session: Session, case: Case, random: Random, *, by: Person, at: datetime) -> dict[str, Any]:
-    """A decision taken before the case was opened, passed, and the days on which each of its steps ran: the facts of `enter_decided`."""
+    """A decision passed before the case was opened, with the days of its steps: the facts of `enter_decided`."""
     last = at.astimezone(OFFICE_ZONE).date() - timedelta(days=2)
     days: dict[str, date] = {}
     for step, length in (("result_publicity", 7), ("window", 10), ("notice", 15), ("plan_publicity", 7)):
@@ -362,7 +365,7 @@ def take_ballots(
 
 
 def _decisions_to_try(session: Session, at: datetime) -> None:
-    """Three decisions that no case rests on yet: one passed, one failed, one with ballots that a person must rule on."""
+    """Three decisions on which no case rests yet: one passed, one failed, one with ballots to rule on."""
     estate = _estate(session, "景田雅居")
     agent = people_at(session, Desk.APPLICANT, estate)[0]
     random = Random("景田雅居")
@@ -432,7 +435,8 @@ def _estate(session: Session, name: str) -> Estate:
 def people_at(session: Session, desk: Desk, estate: Estate) -> list[Person]:
     """Those who work at that desk of the estate's cases; heads of offices leave the work to others."""
     # a case there that is not one: SQLModel checks no columns of a table
-    somewhere = Case(path=estate.path, applicant_id=estate.company_id, committee_id=estate.committee_id)  # type: ignore[call-arg, arg-type]
+    bodies: dict[str, Any] = {"applicant_id": estate.company_id, "committee_id": estate.committee_id}
+    somewhere = Case(path=estate.path, **bodies)
     people = session.scalars(select(Person).order_by(col(Person.id)))
     return [
         person

@@ -1,6 +1,6 @@
 """Prefect as one Banjie runs it: its settings, its work pool and deployments, and what a former life left lying about.
 
-Everything is asked of Prefect's HTTP API, so that the process that watches over the others need not load Prefect itself.
+Everything is asked of Prefect's HTTP API, so that the process that watches over the others need not load Prefect.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Api:
             return False
 
     def prepare(self, var: Path) -> None:
-        """The work pool, and the deployments of `prefect.yaml` where it, a flow or Prefect has changed since last time."""
+        """The work pool; and the deployments of `prefect.yaml`, where it, a flow or Prefect has changed since."""
         self._pool()
         note = var / "prefect" / "deployed"
         print_ = _fingerprint()
@@ -160,9 +160,9 @@ class Api:
         note.write_text(print_)
 
     def tidy(self) -> Leftovers:
-        """Before a worker starts: nothing runs now, so what says so is dead, and a worker would start all it finds late.
+        """Before a worker starts: nothing runs now, so what says so is dead; a worker would start all it finds late.
 
-        Of each deployment the newest missed run stays: a digest that should have gone out at night goes out in the morning.
+        Of each deployment the newest missed run stays: a digest that should have gone out at night still goes out.
         Only the shift gets a new one, at once: deadlines must not wait for the next full minute.
         """
         missed: list[str] = []

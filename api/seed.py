@@ -1,7 +1,7 @@
 """A trial Shenzhen: offices, companies, committees and people who could be real, in real streets and communities.
 
-All estates, companies and persons are made up. Written only in trial mode, once: what is there already stays as it is. The sample
-cases are lived through by `samples.py`.
+All estates, companies and persons are made up. Written only in trial mode, and once: what is there already stays as it
+is. The sample cases are lived through by `samples.py`.
 """
 
 import json
@@ -46,7 +46,7 @@ class Office(NamedTuple):
 
 
 class Place(NamedTuple):
-    """An estate, the community it lies in, who runs it, who sits on its committee, and how many units each building has."""
+    """An estate, the community it lies in, who runs it, who sits on its committee, how many units each building has."""
 
     name: str
     community: str
@@ -60,13 +60,15 @@ OFFICES = (
         Officer("高燕", Role.PAYER, "payer"), Officer("冯涛", Role.PAYER),
     )),
     Office("440304", "district_housing", "深圳市福田区住房和建设局", "深福住建", (
-        Officer("何军", Role.REVIEWER, "reviewer"), Officer("邓洁", Role.REVIEWER), Officer("林海", Role.DISTRICT_HEAD, "district_head"),
+        Officer("何军", Role.REVIEWER, "reviewer"), Officer("邓洁", Role.REVIEWER),
+        Officer("林海", Role.DISTRICT_HEAD, "district_head"),
     )),
     Office("440305", "district_housing", "深圳市南山区住房和建设局", "深南住建", (
         Officer("罗斌", Role.REVIEWER), Officer("叶青", Role.DISTRICT_HEAD),
     )),
     Office("440304008", "street_office", "福田区莲花街道办事处", "福莲街办", (
-        Officer("周敏", Role.CLERK, "clerk"), Officer("刘倩", Role.CLERK), Officer("黄志强", Role.CLERK), Officer("吴芳", Role.HEAD, "head"),
+        Officer("周敏", Role.CLERK, "clerk"), Officer("刘倩", Role.CLERK), Officer("黄志强", Role.CLERK),
+        Officer("吴芳", Role.HEAD, "head"),
     )),
     Office("440304006", "street_office", "福田区香蜜湖街道办事处", "福香街办", (
         Officer("曾丽", Role.CLERK), Officer("彭刚", Role.HEAD),
@@ -112,15 +114,15 @@ PLACES = (
 OWNER = Officer("赵磊", Role.OWNER, "owner")
 """Owns in the first of `PLACES`."""
 DUTIES = {
-    Role.AGENT: "经办人", Role.COMMITTEE: "委员", Role.OWNER: "业主", Role.CLERK: "经办人", Role.HEAD: "负责人", Role.REVIEWER: "审核人",
-    Role.DISTRICT_HEAD: "负责人", Role.PAYER: "经办人",
+    Role.AGENT: "经办人", Role.COMMITTEE: "委员", Role.OWNER: "业主", Role.CLERK: "经办人", Role.HEAD: "负责人",
+    Role.REVIEWER: "审核人", Role.DISTRICT_HEAD: "负责人", Role.PAYER: "经办人",
 }  # fmt: skip
 """What each is called behind the name of the body they belong to."""
 ON_LEAVE = ("黄志强", "刘倩")
 """Who is away these days, and who stands in."""
 ACCOUNTS = (
-    "agent", "committee", "owner", "clerk", "head", "reviewer", "district_head", "payer", "supervisor", "duty", "auditor", "admin",
-    "stranger",
+    "agent", "committee", "owner", "clerk", "head", "reviewer", "district_head", "payer", "supervisor", "duty",
+    "auditor", "admin", "stranger",
 )  # fmt: skip
 
 
@@ -232,8 +234,9 @@ def _let_in(session: Session, password: str) -> None:
     Hashing is slow on purpose, so all of them share one hash: good enough for a trial, and for nothing else.
     """
     hasher = PasswordHash.recommended()
-    hashes = set(session.scalars(select(Person.password_hash).where(_has_trial_account())))  # type: ignore[call-overload]
-    if len(hashes) == 1 and None not in hashes and hasher.verify(password, hashes.pop()):
+    hashes = {person.password_hash for person in session.scalars(select(Person).where(_has_trial_account()))}
+    kept = hashes.pop() if len(hashes) == 1 else None
+    if kept is not None and hasher.verify(password, kept):
         return
     session.execute(update(Person).where(_has_trial_account()).values(password_hash=hasher.hash(password)))
 

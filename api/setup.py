@@ -1,4 +1,4 @@
-"""What must be in the database before anybody can work: the schema, the facts every office starts from, a trial's people and cases."""
+"""What must be in the database before anybody can work: schema, facts, and for a trial its people and cases."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,8 +41,10 @@ def migrate(owner_url: str) -> None:
 
 @contextmanager
 def office() -> Iterator[Urls]:
-    """The database at hand: the configured one, or that of the running system; else the embedded one, made ready and run for the length
-    of the block."""
+    """The database at hand: the configured one, or that of the running system.
+
+    Else the embedded one, made ready and run for the length of the block.
+    """
     config = settings()
     if config.database_url:
         yield Urls(config.owner_url or config.database_url, config.database_url)

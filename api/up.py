@@ -1,7 +1,8 @@
 """`banjie up`: starts every part of one Banjie, watches over them, and ends them all.
 
-Each part is a child in a session of its own, so that a Ctrl-C reaches only us and the parts end in the right order; and the kernel
-ends each with us, so that nothing is left behind even by kill -9. This process itself stays small: it loads neither the web nor Prefect.
+Each part is a child in a session of its own, so that a Ctrl-C reaches only us and the parts end in the right order; and
+the kernel ends each with us, so that nothing is left behind even by kill -9. This process itself stays small: it loads
+neither the web nor Prefect.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 def up() -> None:
-    """Runs Banjie in the foreground until Ctrl-C, SIGTERM or SIGHUP. Exits with 1 and one sentence where it cannot start."""
+    """Runs in the foreground until Ctrl-C, SIGTERM or SIGHUP. Exits with 1 and one sentence where it cannot start."""
     run(Supervisor(settings()))
 
 
@@ -70,7 +71,7 @@ class _Leave(BaseException):
 
 @dataclass(eq=False)
 class Part:
-    """A child that must stay alive. `start` returns it running; when it dies it is started again, after a growing pause."""
+    """A child that must stay alive. `start` returns it running; dead, it is started again after a growing pause."""
 
     title: str
     log: Path
@@ -338,7 +339,10 @@ def _signal_group(process: subprocess.Popen[bytes], request: signal.Signals) -> 
 
 
 def answer(prepared: Callable[[str, str], Sequence[Account]]) -> None:
-    """The child that `Supervisor.prepare` names: with owner's URL and mode, it prints accounts as JSON, or a sentence and exits with 1."""
+    """The child that `Supervisor.prepare` names: prints accounts as JSON, or a sentence and exits with 1.
+
+    `prepared` is given the owner's URL and the mode.
+    """
     from sqlalchemy.exc import OperationalError
 
     config = settings()

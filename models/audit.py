@@ -14,7 +14,7 @@ from .case import Case, CaseEvent, verify
 
 @dataclass
 class Audit:
-    """What was looked at, and each broken chain: the case's number and a sentence that names the first line that is wrong."""
+    """What was looked at, and each broken chain: the case's number and a sentence that names the first wrong line."""
 
     cases: int = 0
     events: int = 0
