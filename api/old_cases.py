@@ -89,7 +89,7 @@ class _Import:
         if at < case.last_at:
             raise Invalid(f"时间早于本件上一行（{case.last_at.astimezone(OFFICE_ZONE):%Y-%m-%d %H:%M}）。")
         self._let_periods_end(case, at)
-        model = case.kind.facts.get(cells["event"])
+        model = case.kind.facts_of(cells["event"], case.stage)
         stated = typed(facts, model) if model else facts
         by = self._person(cells.get("by", ""), SYSTEM)
         case.fire(cells["event"], by=by, at=at, facts=stated, note=note, recorded_at=self.now)

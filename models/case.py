@@ -229,7 +229,7 @@ class Case(SQLModel, table=True):
         clocks = Clocks(session, self, at, books, running_clocks(session, self.id))  # type: ignore[arg-type]
         self._refuse_early_period(name, stage, clocks, at)
         self._refuse_stranger(name, stage, by, on_behalf_of)
-        stated = kind.parse_facts(name, facts, recorded_at)
+        stated: Facts = parse(kind.facts_of(name, stage.id), facts, recorded_at)  # type: ignore[assignment]
         move = Move(self, session, name, by, at, self.stage, dict(self.details), stated, clocks.all)
         to = kind.after(move)
         session.add_all(move.rows)

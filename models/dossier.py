@@ -10,7 +10,6 @@ from sqlmodel import Session, col
 
 from .access import DESK_OF_ROLE, desks_of, may_note, moves, works_at
 from .case import Case, CaseEvent, Kind, events_of, title_of, verify
-from .casetypes.base import Facts
 from .clock import WHOLE_CASE, Clock, ClockLine, ClockPause, explanation
 from .decisions import Decision, decision_for
 from .documents import Attachment, Document
@@ -118,6 +117,8 @@ class Dossier:
 def dossier(session: Session, person: Person, case: Case, at: datetime) -> Dossier:
     """`case` as `person` may see it at `at`. Load the case through `access.see`."""
     kind = case.kind
+    whose = select(Estate, Body).join(Body, col(Body.id) == case.applicant_id).where(col(Estate.id) == case.estate_id)
+    estate, applicant = session.execute(whose).one()
     events = events_of(session, case)
     clocks = told_clocks(session, case, at)
     attachments = session.scalars(
@@ -130,8 +131,8 @@ def dossier(session: Session, person: Person, case: Case, at: datetime) -> Dossi
     return Dossier(
         case=case,
         kind=kind,
-        estate=session.get_one(Estate, case.estate_id),
-        applicant=session.get_one(Body, case.applicant_id),
+        estate=estate,
+        applicant=applicant,
         assignee=session.get(Person, case.assignee_id) if case.assignee_id else None,
         card=case.card(at),
         stages=_way(case, events),
@@ -234,7 +235,7 @@ def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]
         words += ["补发：应发之时系统未值守"] if facts["late"] else []
         words += ["没有找到可以告知的人，已列入无人接办"] if facts["orphaned"] else []
     else:
-        model = kind.Details if event.name == "open" else kind.facts.get(event.name, Facts)
+        model = kind.Details if event.name == "open" else kind.facts_of(event.name, event.from_stage)
         words += [
             f"{(field.title or name).removesuffix('（元）')}：{said(facts[name], field.title or '', field)}"
             for name, field in model.model_fields.items()
@@ -303,7 +304,7 @@ def _offers(
             name=name,
             title=kind.event(name).name,
             obstacle=obstacle,
-            facts=kind.facts.get(name, Facts).model_json_schema(),
+            facts=kind.facts_of(name, case.stage).model_json_schema(),
             backdatable=name in kind.enterable_afterwards,
         )
         for name, obstacle in moves(person, asked, kind, on_behalf_of=on_behalf_of)

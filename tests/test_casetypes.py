@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.casetypes import CaseType, casetypes
-from models.casetypes.base import Facts, Paper, Stage
+from models.casetypes.base import Paper, Stage
 from models.casetypes.describe import as_markdown, describe
 from models.ladder import ladder
 from models.people import Desk
@@ -109,7 +109,7 @@ def test_every_paper_renders(paper: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), EVENTS, ids=say)
 def test_every_fact_is_asked_for_in_chinese(kind: type[CaseType], name: str) -> None:
-    for field in kind.facts.get(name, Facts).model_fields.values():
+    for field in kind.facts_of(name).model_fields.values():
         assert field.title and not field.title.isascii()
 
 

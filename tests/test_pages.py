@@ -22,7 +22,7 @@ from api.pages.strip import strip
 from models.calendars import shipped
 from models.case import Case
 from models.casetypes import casetypes
-from models.casetypes.base import Facts, parse
+from models.casetypes.base import parse
 from models.climb import climb
 from models.office import real_now
 from models.signin import Login
@@ -250,7 +250,7 @@ def test_a_page_is_chinese_bears_a_strict_policy_and_can_be_used_by_keyboard(doo
 
 @pytest.mark.parametrize(("kind", "name"), EVENTS, ids=lambda value: value if isinstance(value, str) else value.type_id)
 def test_every_event_of_every_type_has_a_form_with_an_input_for_each_fact(kind: Any, name: str) -> None:
-    model = kind.facts.get(name, Facts)
+    model = kind.facts_of(name)
     fields = inputs(model.model_json_schema())
     template = '{% import "macros.html" as ui with context %}{{ ui.inputs(fields, "x") }}'
     page = Html(environment().from_string(template).render(fields=fields, csrf_token="", office=None))
@@ -263,7 +263,8 @@ def test_every_event_of_every_type_has_a_form_with_an_input_for_each_fact(kind: 
 
 
 def test_what_is_typed_becomes_the_facts_the_type_asks_for() -> None:
-    facts = casetypes()["fund_request"].facts
+    kind = casetypes()["fund_request"]
+    facts = {name: kind.facts_of(name) for name in kind.facts}
     typed = FormData([("items", "合同缺第3页\r\n\r\n  发票不清晰 "), ("note", "不是事实")])
     assert facts_of(facts["ask"].model_json_schema(), typed) == {"items": ["合同缺第3页", "发票不清晰"]}
     typed = FormData([("excluded", "wrongdoer"), ("excluded", "utility_lines"), ("site_check", " ")])
@@ -275,7 +276,8 @@ def test_what_is_typed_becomes_the_facts_the_type_asks_for() -> None:
 
 
 def test_a_correction_starts_from_what_the_case_holds_and_a_new_fact_from_nothing() -> None:
-    facts = casetypes()["fund_request"].facts
+    kind = casetypes()["fund_request"]
+    facts = {name: kind.facts_of(name) for name in kind.facts}
     held = {"payee": "深圳安捷电梯工程有限公司", "finish_by": "2027-03-31", "budget": 20_000_000}
     assert {field.name: field.value for field in inputs(facts["resubmit"].model_json_schema(), known=held)} == {
         "answer": "", "works": "", "payee": held["payee"], "finish_by": "2027-03-31",

@@ -12,9 +12,8 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from models.access import estates_visible_to, must_note, see
-from models.case import Case, CaseEvent, Kind
+from models.case import Case, CaseEvent
 from models.casetypes import casetype, casetypes
-from models.casetypes.base import Facts
 from models.decisions import Decision
 from models.dossier import Dossier, Offer, dossier, said, told_events
 from models.errors import Forbidden, Invalid
@@ -253,7 +252,7 @@ def fire(request: Request, session: Db, me: Me, here: Here, number: str, typed: 
             name,
             by=me,
             at=here.now,
-            facts=facts_of(_schema(case.kind, name), typed),
+            facts=facts_of(_schema(case, name), typed),
             note=text(typed, "note").strip() or None,
             seq=_number(typed, "seq"),
             on_behalf_of=f"body:{case.applicant_id}" if "for_applicant" in typed else None,
@@ -382,8 +381,8 @@ def _leads_to(case: Case, name: str) -> str:
     return "或".join(dict.fromkeys(CLOSES if stage.final else stage.title for stage in targets))
 
 
-def _schema(kind: Kind, name: str) -> dict[str, Any]:
-    return kind.facts.get(name, Facts).model_json_schema()
+def _schema(case: Case, name: str) -> dict[str, Any]:
+    return case.kind.facts_of(name, case.stage).model_json_schema()
 
 
 def _options(session: Session, d: Dossier) -> Options:
@@ -410,7 +409,7 @@ def _options(session: Session, d: Dossier) -> Options:
 
 def _about(d: Dossier) -> list[tuple[str, str]]:
     """What the case holds, under the names its type gives it, in the order in which it asks."""
-    models = [d.kind.Details, *d.kind.facts.values()]
+    models = [d.kind.Details, *(d.kind.facts_of(name) for name in d.kind.facts)]
     named = {name: field for model in reversed(models) for name, field in model.model_fields.items()}
     order = list(dict.fromkeys(name for model in models for name in model.model_fields))
     held = [(name, d.case.details[name]) for name in order if name in d.case.details and name != "decision"]
@@ -430,7 +429,7 @@ def _about(d: Dossier) -> list[tuple[str, str]]:
 
 def _kept(d: Dossier, tried: Attempt) -> list[tuple[str, str]]:
     """What was typed into a form that is no longer offered, so that it can be taken along."""
-    fields = [field for field in inputs(_schema(d.kind, text(tried.typed, "event")), tried.typed)] if tried else []
+    fields = [field for field in inputs(_schema(d.case, text(tried.typed, "event")), tried.typed)] if tried else []
     shown = [
         (field.label, "、".join(field.value) if isinstance(field.value, list) else str(field.value))
         for field in fields

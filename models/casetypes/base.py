@@ -292,7 +292,8 @@ class CaseType(StateChart[_Seat]):
     """A rule for the whole case, beside the stages' own."""
 
     Details: ClassVar[type[BaseModel]] = Facts
-    facts: ClassVar[Mapping[str, type[Facts]]] = {}
+    facts: ClassVar[Mapping[str, type[Facts] | Mapping[str, type[Facts]]]] = {}
+    """Event → what is stated with it, or event → {stage it leaves → what is stated there}."""
     may: ClassVar[Mapping[Desk, set[str]]] = {}
     paper: ClassVar[Mapping[str, Paper | Mapping[str, Paper]]] = {}
     """Event → paper, or event → {stage it leads to → paper}."""
@@ -343,8 +344,12 @@ class CaseType(StateChart[_Seat]):
         return desks + ([Desk.SYSTEM] if any(period.ends == name for period in stage.periods) else [])
 
     @classmethod
-    def parse_facts(cls, name: str, values: Mapping[str, Any] | None, at: datetime) -> Facts:
-        return parse(cls.facts.get(name, Facts), values, at)  # type: ignore[return-value]
+    def facts_of(cls, name: str, stage: str | None = None) -> type[Facts]:
+        """What is stated with an event at `stage`; without one, at whichever stage most is."""
+        stated = cls.facts.get(name, Facts)
+        if not isinstance(stated, Mapping):
+            return stated
+        return stated.get(stage, Facts) if stage else max(stated.values(), key=lambda facts: len(facts.model_fields))
 
     @classmethod
     def paper_for(cls, name: str, to_stage: str) -> Paper | None:

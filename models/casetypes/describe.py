@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..rules import shipped_rules
-from .base import CaseType, Facts, Paper, Stage, casetypes
+from .base import CaseType, Paper, Stage, casetypes
 
 
 def describe() -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ def _event(kind: type[CaseType], name: str) -> dict[str, Any]:
         "from": sources,
         "to": list(dict.fromkeys(transition.target.id for _, transition in leaving)),
         "who": list(dict.fromkeys(desk for stage in sources for desk in kind.who(name, kind.stage(stage)))),
-        "facts": kind.facts.get(name, Facts).model_json_schema(),
+        "facts": kind.facts_of(name).model_json_schema(),
         "paper": next((paper.kind for paper in papers_of(kind, name)), None),
         "papers": list(dict.fromkeys(paper.kind for paper in papers_of(kind, name))),
     }

@@ -276,7 +276,7 @@ class FundRequest(CaseType):
 
     facts = {
         "plan": Plan, "enter_decided": Decided, "review_cost": CostReview, "publish": Publish, "revise": Reason,
-        "passed": Settled, "apply": Settled, "submit": Submit, "ask": Ask, "resubmit": Resubmit, "lapse": Facts, "refuse": Reason,
+        "passed": {"acceptance": Settled}, "apply": Settled, "submit": Submit, "ask": Ask, "resubmit": Resubmit, "lapse": Facts, "refuse": Reason,
         "approve": Approve, "paid": Paid, "bounced": Reason, "cancel": Cancel, "rework": Rework, "returned": Returned,
         "withdraw": Reason,
     }  # fmt: skip
