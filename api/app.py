@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
@@ -77,6 +77,12 @@ def create_app(database_url: str | None = None) -> FastAPI:
 def is_alive() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
+
+
+@health.get("/favicon.ico")
+def favicon() -> RedirectResponse:
+    """What browsers ask for beside papers, which cannot say where it is."""
+    return RedirectResponse("/assets/favicon.svg")
 
 
 @health.get("/readyz")

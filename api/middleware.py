@@ -89,12 +89,12 @@ class BodyLimit:
         if stated.isdigit() and int(stated) > self.limit:
             await self._refuse(scope, receive, send)
             return
-        came = 0
+        came, is_more = 0, True
 
         async def counted() -> Message:
-            nonlocal came
+            nonlocal came, is_more
             message = await receive()
-            came += len(message.get("body", b""))
+            came, is_more = came + len(message.get("body", b"")), message.get("more_body", False)
             if came > self.limit:
                 raise _TooMuch
             return message
@@ -109,9 +109,9 @@ class BodyLimit:
         except _TooMuch:
             pass
         if came > self.limit:
-            await self._refuse(scope, receive, send)
+            await self._refuse(scope, receive, send, is_more)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, is_more: bool = True) -> None:
         megabytes = self.limit // (1024 * 1024)
         refused = TooLarge(f"提交的内容超过 {megabytes} MB 的上限，请压缩或分开提交。", field="body")
         response = answer(Request(scope), refused)
@@ -123,8 +123,8 @@ class BodyLimit:
         await response(scope, receive, unended)
         # the answer is out; a browser reads it once it has sent its body, and shows none where the line is cut before
         with anyio.move_on_after(PATIENCE):
-            while (message := await receive())["type"] == "http.request" and message.get("more_body"):
-                pass
+            while is_more:
+                is_more = (await receive()).get("more_body", False)
         await send({"type": "http.response.body", "body": b""})
 
 

@@ -45,8 +45,9 @@ def desk_of(session: Session, person: Person, at: datetime) -> DeskView:
     moved = col(CaseEvent.by_id) == person.id, col(CaseEvent.from_stage) != col(CaseEvent.to_stage)
     lately = select(col(CaseEvent.case_id)).where(*moved).order_by(col(CaseEvent.id).desc()).limit(LAST_MOVES)
     elsewhere = and_(col(Case.id).in_(lately), ~or_(at_office, at_party))
-    notices = select(Notice).where(col(Notice.person_id) == person.id, col(Notice.made_at) <= at)
-    unread = select(func.count()).where(col(Notice.person_id) == person.id, col(Notice.read_at).is_(None))
+    told = col(Notice.person_id) == person.id, col(Notice.made_at) <= at
+    notices = select(Notice).where(*told)
+    unread = select(func.count()).where(*told, col(Notice.read_at).is_(None))
     mine, mine_total = _part(session, open_cases.where(with_me), *by_due)
     pool, pool_total = _part(session, open_cases.where(with_nobody), *by_due)
     sent, sent_total = _part(session, open_cases.where(elsewhere), col(Case.last_at).desc())
