@@ -23,7 +23,7 @@ from models.settings import settings
 from models.signin import Login
 from models.worktime import OFFICE_ZONE
 
-from .deps import COOKIE, Db, Me, Now, hashed, login_of, refuse_foreign
+from .deps import Db, Me, Now, cookie_name, hashed, login_of, refuse_foreign
 
 router = APIRouter(prefix="/api/session", tags=["session"])
 HASHER = PasswordHash.recommended()
@@ -96,16 +96,21 @@ def sign_in(
     session.execute(delete(Login).where(col(Login.expires_at) < now))
     in_production = settings().mode == "production"
     response.set_cookie(
-        COOKIE, secret, max_age=int(hours.total_seconds()), httponly=True, samesite="lax", secure=in_production
+        cookie_name(request),
+        secret,
+        max_age=int(hours.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=in_production,
     )
     return person, login
 
 
 def sign_out(session: Session, request: Request, response: Response) -> None:
-    secret = request.cookies.get(COOKIE)
+    secret = request.cookies.get(cookie_name(request))
     if secret:
         session.execute(delete(Login).where(col(Login.token_hash) == hashed(secret)))
-    response.delete_cookie(COOKIE)
+    response.delete_cookie(cookie_name(request))
 
 
 @cache

@@ -20,7 +20,6 @@ from models.people import Person
 from models.signin import ApiToken, Login
 from models.worktime import OFFICE_ZONE
 
-COOKIE = "banjie"
 SAFE = ("GET", "HEAD", "OPTIONS")
 AT_ONCE = 24
 """Requests that may hold a connection of the pool (30) and a thread (40) at the same time; the others wait their turn."""
@@ -108,9 +107,15 @@ def _by_token(session: Session, token: str) -> Person | None:
     return session.scalar(owned.where(col(ApiToken.token_hash) == hashed(token), col(ApiToken.revoked_at).is_(None)))
 
 
+def cookie_name(request: Request) -> str:
+    """Browsers keep cookies by host, whatever the port: of two Banjies on one machine each would sign the other's people out."""
+    port = request.headers.get("host", "").rpartition(":")[2]
+    return f"banjie_{port}" if port.isdecimal() else "banjie"
+
+
 def login_of(request: Request, session: Session) -> Login | None:
     """The session of this browser, unless it has run out."""
-    secret = request.cookies.get(COOKIE)
+    secret = request.cookies.get(cookie_name(request))
     login = session.get(Login, hashed(secret)) if secret else None
     return login if login and real_now(session) < login.expires_at else None
 

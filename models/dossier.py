@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from sqlmodel import Session, col
 
 from .access import DESK_OF_ROLE, desks_of, may_note, moves, works_at
 from .case import Case, CaseEvent, Kind, events_of, title_of, verify
+from .casetypes.base import Facts
 from .clock import WHOLE_CASE, Clock, ClockLine, ClockPause, explanation
 from .decisions import Decision, decision_for
 from .documents import Attachment, Document
@@ -304,11 +306,17 @@ def _offers(
             name=name,
             title=kind.event(name).name,
             obstacle=obstacle,
-            facts=kind.facts_of(name, case.stage).model_json_schema(),
+            facts=_schema(kind.facts_of(name, case.stage)),
             backdatable=name in kind.enterable_afterwards,
         )
         for name, obstacle in moves(person, asked, kind, on_behalf_of=on_behalf_of)
     ]
+
+
+@cache
+def _schema(model: type[Facts]) -> dict[str, Any]:
+    """Drawn once a process: pydantic takes a millisecond for each. Read it, and leave it as it is."""
+    return model.model_json_schema()
 
 
 def _colleagues(session: Session, person: Person, case: Case, at: datetime) -> list[Person]:

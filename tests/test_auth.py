@@ -206,6 +206,13 @@ def test_a_form_of_ours_carries_its_token_as_a_field(door: Door) -> None:
     assert client.post(f"/api/cases/{number}/attachments", files=pdf, data={"csrf": csrf}).status_code == 201
 
 
+def test_two_banjies_on_one_machine_do_not_sign_each_other_out(door: Door) -> None:
+    client = TestClient(door.app, base_url="http://localhost:8300")
+    assert signs_in(client, "clerk").status_code == 201
+    assert list(client.cookies) == ["banjie_8300"] and client.get("/api/session").status_code == 200
+    client.close()
+
+
 def test_in_production_the_cookie_travels_on_https_only(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings(), "mode", "production")
     answer = signs_in(door.browser(), "clerk")
