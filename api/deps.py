@@ -20,6 +20,7 @@ from models.people import Person
 from models.signin import ApiToken, Login
 from models.worktime import OFFICE_ZONE
 
+COOKIE = "banjie"
 SAFE = ("GET", "HEAD", "OPTIONS")
 AT_ONCE = 24
 """Requests that may hold a connection of the pool (30) and a thread (40) at the same time; the others wait their turn."""
@@ -110,7 +111,7 @@ def _by_token(session: Session, token: str) -> Person | None:
 def cookie_name(request: Request) -> str:
     """Browsers keep cookies by host, whatever the port: of two Banjies on one machine each would sign the other's people out."""
     port = request.headers.get("host", "").rpartition(":")[2]
-    return f"banjie_{port}" if port.isdecimal() else "banjie"
+    return f"{COOKIE}_{port}" if port.isdecimal() else COOKIE
 
 
 def login_of(request: Request, session: Session) -> Login | None:
