@@ -6,7 +6,7 @@ case goes back to the officer who had it at that desk before; then the event is 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -107,6 +107,11 @@ class HandOff:
             self._tell_of_assignment()
         self._write_notices()
 
+    @property
+    def day(self) -> date:
+        """A paper bears the day on which what it says was decided, also where it is made later."""
+        return self.event.recorded_at.astimezone(OFFICE_ZONE).date()
+
     @cached_property
     def is_last(self) -> bool:
         """Nobody is told of where a case was before it moved on."""
@@ -142,7 +147,7 @@ class HandOff:
             return None
         stage = self.case.kind.stage(self.event.from_stage or self.event.to_stage)
         issuer = self.body_of(paper.by or (stage.desk if stage.desk and stage.desk.is_office else Desk.STREET))
-        day = self.at.astimezone(OFFICE_ZONE).date()
+        day = self.day
         facts = {
             "number": next_number(self.session, issuer.id, issuer.code or issuer.name, day.year),  # type: ignore[arg-type]
             "issuer": issuer.name,
@@ -227,7 +232,6 @@ class HandOff:
     def _late_facts(self) -> dict[str, Any]:
         assert self.clock is not None
         desk = Desk(self.case.desk)  # type: ignore[arg-type]
-        today = self.at.astimezone(OFFICE_ZONE).date()
         assignee = self.session.get(Person, self.case.assignee_id) if self.case.assignee_id else None
         return {
             "stage": self.case.current.title,
@@ -235,7 +239,7 @@ class HandOff:
             "officer": assignee.name if assignee else "",
             "started_on": self.clock.started_at.astimezone(OFFICE_ZONE).date().isoformat(),
             "due_day": self.clock.due_day.isoformat(),
-            "days_over": calendar(self.session).working_between(self.clock.due_day, today),
+            "days_over": calendar(self.session).working_between(self.clock.due_day, self.day),
             "step": self.step.title,
         }
 

@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     """A folder of the operator's own fonts, looked into before the packaged ones."""
     casetypes: tuple[Path, ...] = ()
     """Folders of further case types, each with its own rules and wording beside it (JSON list)."""
-    node_modules: Path = Path("node_modules")
+    node_modules: Path = Path(__file__).parent.parent / "node_modules"
     session_hours: int = 12
     upload_limit: int = 10 * 1024 * 1024
     """Bytes of one upload or request body."""
