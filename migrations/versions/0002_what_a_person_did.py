@@ -10,9 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index(
-        "ix_case_event_by_id", "case_event", ["by_id", "id"], postgresql_where=sa.text("by_id is not null")
-    )
+    op.create_index("ix_case_event_by_id", "case_event", ["by_id", "id"], postgresql_where=sa.text("by_id is not null"))
 
 
 def downgrade() -> None:

@@ -308,7 +308,9 @@ def test_a_vote_that_fails_ends_the_case_in_writing(session: Session, cast: Cast
     cast.fires(case, "agent", "failed", "2026-10-10 10:00")
     shift(session, "2026-10-10 10:01")
     assert case.outcome == "表决未通过"
-    assert session.scalars(select(col(Document.title)).where(col(Document.case_id) == case.id)).all() == ["表决未通过告知书"]
+    assert session.scalars(select(col(Document.title)).where(col(Document.case_id) == case.id)).all() == [
+        "表决未通过告知书"
+    ]
 
 
 def test_a_clerk_may_enter_it_at_the_counter_for_the_company(session: Session, cast: Cast) -> None:

@@ -1,0 +1,92 @@
+"""The pure parts: due days, a count of votes, a letter. Each beside something plain, so that a slower machine is told from slower code."""
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from io import BytesIO
+from itertools import cycle
+from random import Random
+
+from chinese_calendar import is_workday
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
+
+from models.calendars import shipped
+from models.tally import UnitShare, Vote, tally
+from models.worktime import OFFICE_ZONE, Limit, due
+from pdf.letter import draw, sample, write
+
+from .figure import Contestant, Figure, compared, in_turns
+
+UNITS = 5_000
+"""25 buildings of 20 floors of 10 doors."""
+DUES = 100
+DAYS = 20
+
+
+def measure() -> Iterator[Figure]:
+    for contestants, pieces, unit in (
+        (due_days(), DUES, "days/s"),
+        (counts(), 1, "counts/s"),
+        (letters(), 1, "letters/s"),
+    ):
+        ours, plain = contestants
+        rates = in_turns(contestants, rounds=9, seconds=0.4)
+        yield compared({name: [rate * pieces for rate in rates[name]] for name in rates}, ours, plain, unit)
+
+
+def due_days() -> dict[str, Contestant]:
+    calendar, limit, draw_day = shipped(), Limit(DAYS, "wd"), Random(82)
+    starts = [
+        datetime(2022, 1, 4, 10, tzinfo=OFFICE_ZONE) + timedelta(days=draw_day.randrange(1400)) for _ in range(DUES)
+    ]
+
+    def plain(start: datetime) -> date:
+        day, left = start.date(), DAYS
+        while left:
+            day += timedelta(days=1)
+            left -= is_workday(day)
+        return day
+
+    assert all(due(start, limit, calendar).due_day == plain(start) for start in starts)
+    return {
+        f"due(), {DAYS} working days": lambda lane: [due(start, limit, calendar) for start in starts],
+        "chinesecalendar, day by day": lambda lane: [plain(start) for start in starts],
+    }
+
+
+def counts() -> dict[str, Contestant]:
+    draw_unit = Random(278)
+    labels = [
+        f"{building}栋{floor:02d}{door:02d}"
+        for building in range(1, 26)
+        for floor in range(1, 21)
+        for door in range(1, 11)
+    ]
+    shares = [UnitShare(label, draw_unit.randrange(4_000, 18_000), draw_unit.choice(labels), False) for label in labels]
+    at = datetime(2026, 9, 12, 9, tzinfo=OFFICE_ZONE)
+    votes = [
+        Vote(label, draw_unit.choice(("agree", "agree", "disagree", "abstain")), at)
+        for label in labels[::5] + labels[1::3]
+    ]
+    plain = [list(share) for share in shares] + [[vote.unit, vote.opinion] for vote in votes]
+    return {
+        f"tally of {UNITS:,} units": lambda lane: tally(shares, votes),
+        "the same as JSON and back": lambda lane: json.loads(json.dumps(plain)),
+    }
+
+
+def letters() -> dict[str, Contestant]:
+    days = cycle(date(2026, 9, day) for day in range(1, 31))
+
+    def empty_page(lane: int) -> None:
+        canvas = Canvas(BytesIO(), pagesize=A4)
+        canvas.showPage()
+        canvas.save()
+
+    return {
+        "letter of one page, written and drawn": lambda lane: draw(
+            write("acceptance_notice", sample("acceptance_notice") | {"date": next(days)})
+        ),
+        "an empty page": empty_page,
+    }
