@@ -317,8 +317,9 @@ def test_6_the_papers_are_a4_in_chinese_and_can_be_read_out(office: Office, peop
             pdf = pypdfium2.PdfDocument(BytesIO(answer.body()))
             width, height = pdf[0].get_size()
             assert (round(width), round(height)) == (595, 842)
-            found[link.inner_text()] = "".join(one.get_textpage().get_text_range() for one in pdf)
-            pdf[0].render(scale=1.5).to_pil().save(SHOTS / f"6-{link.inner_text()}.png")
+            title = link.inner_text().removesuffix("（PDF）")
+            found[title] = "".join(one.get_textpage().get_text_range() for one in pdf)
+            pdf[0].render(scale=1.5).to_pil().save(SHOTS / f"6-{title}.png")
             pdf.close()
     assert {"受理通知书", "补正告知书", "划拨通知书", "催办通知书"} <= set(found)
     plain = {title: re.sub(r"\s", "", text) for title, text in found.items()}
