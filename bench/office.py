@@ -49,7 +49,10 @@ def copies(session: Session, original: Case, dues: Sequence[datetime | None]) ->
     Where an instant is given, that deadline has been reminded of and turns red then. Returns the new cases' ids.
     """
     clock, lines = running(session, original), events_of(session, original)
-    same = original.model_dump(exclude={"id"}) | {"last_seq": 0, "last_hash": GENESIS}
+    same = {name: getattr(original, name) for name in Case.model_fields if name != "id"} | {
+        "last_seq": 0,
+        "last_hash": GENESIS,
+    }
     rows = [
         same | {"number": f"{original.number}-{number}", "next_due_at": due or clock.due_at}
         for number, due in enumerate(dues)

@@ -79,7 +79,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         engine = create_engine(url_for(urls.app))
         yield Office(f"http://127.0.0.1:{port}", password[1], engine)
         engine.dispose()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
     finally:
         process.kill()

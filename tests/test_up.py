@@ -55,6 +55,7 @@ class Office:
                 stdout=output,
                 stderr=output,
                 text=True,
+                preexec_fn=as_in_a_terminal,  # noqa: PLW1509 - nothing but three system calls
             )
 
     def end(self, request: signal.Signals) -> float:
@@ -263,6 +264,12 @@ def test_a_part_that_keeps_dying_is_started_ever_less_often(tmp_path: Path) -> N
     waits = [int(number) for sentence in told for number in re.findall(r"(\d+) 秒后", sentence)]
     assert waits[:7] == [1, 2, 4, 8, 16, 32, 60]
     assert set(waits[7:]) == {60}
+
+
+def as_in_a_terminal() -> None:
+    """Whoever runs the tests in the background has their children ignore Ctrl-C, and `banjie up` respects that."""
+    for request in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(request, signal.SIG_DFL)
 
 
 def wait_until(true: Callable[[], Any], seconds: float) -> None:
