@@ -4,6 +4,7 @@ The ledger is the outbox: what is unhandled is a query. For each event its paper
 case goes back to the officer who had it at that desk before; then the event is marked, all in one transaction.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -35,7 +36,8 @@ from models.worktime import OFFICE_ZONE
 from pdf.letter import draw, write
 
 BATCH = 10
-"""Events per transaction: letters take their time, and the clocks are looked at in between."""
+LONGEST = 0.1
+"""Events and seconds per transaction: letters take their time, and a deadline must not wait for ten of them."""
 LEVEL = {Desk.STREET: "street", Desk.DISTRICT: "district", Desk.CITY: "city"}
 MOVES_NOTHING = {"assign", "note", "erase", "attach"}
 log = structlog.get_logger()
@@ -62,8 +64,11 @@ def carry_on(session: Session, at: datetime, batch: int = BATCH) -> int:
     events = session.scalars(
         select(CaseEvent).where(unhandled, col(CaseEvent.case_id).in_(cases)).order_by(col(CaseEvent.id)).limit(batch)
     ).all()
-    for event in events:
+    ends = time.monotonic() + LONGEST
+    for done, event in enumerate(events, start=1):
         _carry(session, event, cases[event.case_id], at)
+        if time.monotonic() > ends:
+            return done
     return len(events)
 
 
