@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -67,6 +68,10 @@ def run(supervisor: Supervisor, seconds: float = math.inf) -> None:
 
 class _Leave(BaseException):
     """Somebody asked us to stop."""
+
+
+_asked_to_leave = threading.Event()
+"""Set besides the raising: Python swallows what is raised while it collects garbage, and nobody asks twice."""
 
 
 @dataclass(eq=False)
@@ -147,7 +152,8 @@ class Supervisor:
             for part in self.parts:
                 if sentence := part.tend(time.monotonic()):
                     _say(sentence, "!", "yellow")
-            time.sleep(0.5)
+            if _asked_to_leave.wait(0.5):
+                raise _Leave
 
     def stop(self) -> None:
         _heed_no_more()
@@ -260,6 +266,8 @@ class Supervisor:
     def _await(self, part: Part, is_up: Callable[[], bool], limit: float) -> None:
         deadline = time.monotonic() + limit
         while not is_up():
+            if _asked_to_leave.is_set():
+                raise _Leave
             if part.process is None or part.process.poll() is not None:
                 raise Unavailable(f"{part.title}启动失败,原因见 {part.log}。")
             if time.monotonic() > deadline:
@@ -293,6 +301,7 @@ def _say(sentence: str, mark: str = " ", style: str = "") -> None:
 
 
 def _leave(request: int, frame: object) -> None:
+    _asked_to_leave.set()
     _heed_no_more()
     raise _Leave
 

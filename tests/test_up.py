@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,9 +19,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from api import scheduler
+from api import scheduler, up
 from api.embedded import running
 from api.up import Part
+from models.settings import Settings
 
 pytestmark = pytest.mark.prefect
 
@@ -225,6 +227,18 @@ def test_it_can_be_stopped_while_it_is_still_starting(office: Office) -> None:
         assert office.end(signal.SIGTERM) < 10
         assert office.pids() == []
         assert "Traceback" not in office.said()
+
+
+def test_a_request_to_stop_that_python_swallowed_is_still_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a signal handler raises while Python collects garbage is lost; what it has set is not."""
+    monkeypatch.setattr(up, "_heed_no_more", lambda: None)
+    monkeypatch.setattr(up, "_asked_to_leave", threading.Event())
+    with pytest.raises(up._Leave):
+        up._leave(signal.SIGTERM, None)
+    with pytest.raises(up._Leave):
+        up.Supervisor(Settings(var=tmp_path)).watch()
 
 
 @pytest.mark.long
