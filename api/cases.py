@@ -11,10 +11,10 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from models.access import desks_of, estates_visible_to, must_note, see
-from models.case import Backdate, Case, CaseEvent, events_of
+from models.case import Backdate, Case, CaseEvent, events_of, whole
 from models.casetypes.describe import describe
 from models.documents import Document, body_of
-from models.dossier import Dossier, Offer, ToldClock, ToldEvent, chain, dossier, told_clocks, told_events
+from models.dossier import Dossier, Offer, ToldClock, ToldEvent, dossier, told_clocks, told_events
 from models.errors import Conflict, Forbidden, Invalid, NotFound
 from models.lists import CaseQuery, page_of, total_of
 from models.people import Body, Person, Role
@@ -146,7 +146,7 @@ def list_events(session: Db, me: Me, number: str) -> dict[str, Any]:
 def check_chain(session: Db, me: Me, number: str) -> dict[str, Any]:
     """Whether the ledger is whole: every line hashed anew, and the last one the case's own. `sentence` names what is wrong."""
     case = see(session, me, number)
-    return _chain(case, chain(case, events_of(session, case)))
+    return _chain(case, whole(events_of(session, case), case.last_seq, case.last_hash))
 
 
 @router.get("/cases/{number}/clocks")

@@ -12,33 +12,33 @@ from functools import cached_property
 from typing import Any
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col
 
-from models.access import DESK_OF_ROLE, KIND_OF_DESK, works_at
+from models.access import KIND_OF_DESK, people_at
 from models.case import Case, CaseEvent, title_of
 from models.casetypes.base import Paper
 from models.clock import Clock, ClockLine
 from models.db import transaction
+from models.directory import LEVEL_OF_DESK
 from models.documents import Document, keep, next_number
 from models.editions import calendar
 from models.errors import NotFound, Refused
 from models.ladder import step_named
 from models.notices import Notice, Trouble
 from models.office import office_now
-from models.people import SYSTEM, Body, Desk, Person, Post
+from models.people import SYSTEM, Body, Desk, Person
 from models.rules import Rule
 from models.settings import settings
-from models.territory import LEVELS, Area, Estate, path_at
+from models.territory import Area, Estate, path_at
 from models.worktime import OFFICE_ZONE
 from pdf.letter import draw, write
 
 BATCH = 10
 LONGEST = 0.1
 """Events and seconds per transaction: letters take their time, and a deadline must not wait for ten of them."""
-LEVEL = {Desk.STREET: "street", Desk.DISTRICT: "district", Desk.CITY: "city"}
 MOVES_NOTHING = {"assign", "note", "erase", "attach"}
 log = structlog.get_logger()
 
@@ -209,7 +209,7 @@ class HandOff:
         if desk == Desk.COMMITTEE:
             body = self.session.get(Body, self.case.committee_id) if self.case.committee_id else None
         else:
-            here = col(Area.path) == path_at(self.case.path, LEVEL[desk])
+            here = col(Area.path) == path_at(self.case.path, LEVEL_OF_DESK[desk])
             held = (
                 select(Body)
                 .join(Area, col(Area.id) == col(Body.area_id))
@@ -260,9 +260,8 @@ class HandOff:
             col(CaseEvent.case_id) == case.id, col(CaseEvent.from_stage).in_(stages), col(CaseEvent.by_id).is_not(None)
         )
         last = self.session.scalar(before.order_by(col(CaseEvent.seq).desc()).limit(1))
-        officer = self.session.get(Person, last) if last else None
-        if officer and officer.is_active and any(works_at(post, Desk(case.desk), case) for post in officer.posts):
-            case.assign(officer, by=SYSTEM, at=max(self.at, case.last_at))
+        if last and last in self._people_of(Desk(case.desk)):
+            case.assign(self.session.get_one(Person, last), by=SYSTEM, at=max(self.at, case.last_at))
 
     def _tell_of_move(self, paper: Document | None) -> None:
         case, event = self.case, self.event
@@ -301,18 +300,8 @@ class HandOff:
         return f"{self.case.number} {self.estate.name}{self.case.kind.title}"
 
     def _people_of(self, desk: Desk) -> list[int]:
-        """Everybody who may act at that desk of this case."""
-        roles = [role for role, at in DESK_OF_ROLE.items() if at == desk]
-        areas = [path_at(self.case.path, level) for level in LEVELS]
-        bodies = [body for body in (self.case.applicant_id, self.case.committee_id) if body]
-        near = or_(col(Post.area_path).in_(areas), col(Post.body_id).in_(bodies))
-        posts = self.session.scalars(
-            select(Post)
-            .join(Person, col(Person.id) == col(Post.person_id))
-            .where(near, col(Post.role).in_(roles), col(Person.is_active))
-        )
         today = self.at.astimezone(OFFICE_ZONE).date()
-        return [post.person_id for post in posts if post.is_held_on(today) and works_at(post, desk, self.case)]
+        return [person.id for person in people_at(self.session, self.case, desk, today)]  # type: ignore[misc]
 
     def _tell(self, people: Sequence[int | None], sentence: str) -> None:
         for person in people:

@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, false, or_, select
 from sqlalchemy.orm.attributes import set_committed_value
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from .case import Case
 from .casetypes.base import CaseType, Move, Stage
 from .decisions import Decision
 from .errors import Forbidden, NotFound
 from .people import Actor, Desk, Person, Post, Role, System
-from .territory import Estate, within
+from .territory import LEVELS, Estate, path_at, within
 
 DESK_OF_ROLE = {
     Role.AGENT: Desk.APPLICANT,
@@ -132,6 +132,16 @@ def desks_of(by: Actor, case: Case, *, on_behalf_of: str | None = None) -> set[D
         return desks
     # whoever says to act for anybody else, or from elsewhere than the counter, acts at no desk
     return {Desk.APPLICANT} if on_behalf_of == f"body:{case.applicant_id}" and Desk.STREET in desks else set()
+
+
+def people_at(session: Session, case: Case, desk: Desk, day: date) -> list[Person]:
+    """Everybody who may act at that desk of the case on `day`."""
+    roles = [role for role, at in DESK_OF_ROLE.items() if at == desk]
+    bodies = [body for body in (case.applicant_id, case.committee_id) if body]
+    near = or_(col(Post.area_path).in_([path_at(case.path, level) for level in LEVELS]), col(Post.body_id).in_(bodies))
+    people = select(Person).join(Post, col(Post.person_id) == col(Person.id)).where(near, col(Post.role).in_(roles))
+    found = session.scalars(people.where(col(Person.is_active)).distinct().order_by(col(Person.id)))
+    return [one for one in found if any(post.is_held_on(day) and works_at(post, desk, case) for post in one.posts)]
 
 
 def may(

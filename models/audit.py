@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from .case import Case, CaseEvent, verify
+from .case import Case, CaseEvent, whole
 
 
 @dataclass
@@ -27,10 +27,7 @@ def audit(session: Session) -> Audit:
     for number, events, last_seq, last_hash in _ledgers(session):
         found.cases += 1
         found.events += len(events)
-        wrong = verify(events)
-        if wrong is None and (len(events), events[-1].hash if events else "") != (last_seq, last_hash):
-            wrong = f"末尾的记录缺失：案件共有{last_seq}条记录，只找到{len(events)}条。"
-        if wrong:
+        if wrong := whole(events, last_seq, last_hash):
             found.broken.append((number, wrong))
     return found
 

@@ -147,6 +147,10 @@ class Case(SQLModel, table=True):
         """久未办理: no clock runs and nothing has happened for thirty days."""
         return self.is_open and self.next_due_at is None and at - self.stage_since >= STALE_AFTER
 
+    def title_of_limit(self, clock: Clock) -> str:
+        """What a clock of this case limits, in words."""
+        return "全程" if clock.limits == WHOLE_CASE else self.kind.stage(clock.limits).title
+
     # --- verbs ---
 
     @classmethod
@@ -214,8 +218,8 @@ class Case(SQLModel, table=True):
     ) -> CaseEvent:
         """Let an event happen to this case, wholly or not at all: stage, desk, clocks and one ledger line.
 
-        `at` is the office's now (what time brings about happens at its own instant, and is `recorded_at` now); `seq` is the last line the person had seen (stale: `Conflict`); `backdate` enters what
-        happened earlier. Errors: `Forbidden` (not theirs), `Conflict` (an illegal move or an obstacle, which is named),
+        `at` is the office's now (what time brings about happens at its own instant, and is `recorded_at` now); `seq` is
+        the last line the person had seen (stale: `Conflict`); `backdate` enters what happened earlier. Errors: `Forbidden` (not theirs), `Conflict` (an illegal move or an obstacle, which is named),
         `Invalid` (facts, with the field). Takes the case's lock, then its clocks'.
         """
         session, books = self._lock()
@@ -541,6 +545,14 @@ def verify(events: list[CaseEvent]) -> str | None:
             return f"第{number}条记录的经过被改动过。"
         previous = event.hash
     return None
+
+
+def whole(events: list[CaseEvent], last_seq: int, last_hash: str) -> str | None:
+    """`verify`, and whether the ledger ends where its case says it does; every case has at least its first line."""
+    wrong = verify(events)
+    if wrong is None and (len(events), events[-1].hash if events else "") != (last_seq, last_hash):
+        return f"末尾的记录缺失：案件共有{last_seq}条记录，只找到{len(events)}条。"
+    return wrong
 
 
 def events_of(session: Session, case: Case) -> list[CaseEvent]:

@@ -20,10 +20,9 @@ from .db import insert_rows
 from .directory import Directory
 from .editions import calendar
 from .errors import Refused
-from .ladder import PROMPT, Planned, Rung, firing
+from .ladder import PROMPT, Rung, firing
 from .notices import Orphan
 from .people import SYSTEM
-from .worktime import Due
 
 BATCH = 500
 log = structlog.get_logger()
@@ -115,10 +114,9 @@ class _Firings:
 
     def add(self, clock: Clock) -> None:
         case = self.cases[clock.case_id]
-        due = Due(due_day=clock.due_day, due_at=clock.due_at, provisional=clock.provisional, edition=clock.edition)
         book = calendar(self.session, clock.edition)
-        folded, rung, after = firing(clock.ladder or "", clock.next_step or "", due, book, self.at)
-        scheduled = rung.instant(due, book)
+        folded, rung, after = firing(clock.ladder or "", clock.next_step or "", clock.counted, book, self.at)
+        scheduled = rung.instant(clock.counted, book)
         told, orphaned = self.directory.targets(case, rung.step)
         facts = {
             "clock": clock.id,
@@ -134,15 +132,8 @@ class _Firings:
         event = chained(case, rung.name, case.stage, case.stage, None, None, max(self.at, case.last_at), self.at, facts)
         case.last_seq, case.last_hash, case.last_at = event.seq, event.hash, event.at
         self.steps.append((clock, rung, folded, event))
-        self.clocks.append(self._after(clock, after))
-
-    def _after(self, clock: Clock, after: Planned | None) -> dict[str, Any]:
-        return {
-            "of": clock.id,
-            "next_step": after.name if after else None,
-            "next_at": after.at if after else None,
-            "last_fired_at": self.at,
-        }
+        ahead = {"next_step": after.name, "next_at": after.at} if after else {"next_step": None, "next_at": None}
+        self.clocks.append({"of": clock.id, "last_fired_at": self.at} | ahead)
 
     def write(self) -> None:
         if not self.steps:
@@ -171,12 +162,11 @@ class _Firings:
         self.session.flush()
 
     def _escalations(self, clock: Clock, rung: Rung, folded: list[Rung], event: CaseEvent) -> list[dict[str, Any]]:
-        due = Due(due_day=clock.due_day, due_at=clock.due_at, provisional=clock.provisional, edition=clock.edition)
         book = calendar(self.session, clock.edition)
         return [
             {
                 "clock_id": clock.id, "event_id": event.id, "generation": clock.generation, "step": step.name,
-                "at": step.instant(due, book), "fired_at": self.at, "outcome": outcome,
+                "at": step.instant(clock.counted, book), "fired_at": self.at, "outcome": outcome,
                 "told": event.facts["told"] if step is rung else {},
             }
             for step, outcome in [(step, "folded") for step in folded] + [(rung, "fired")]

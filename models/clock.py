@@ -85,6 +85,10 @@ class Clock(SQLModel, table=True):
     def limit_title(self) -> str:
         return f"至 {self.limit}" if self.is_by_fact else Limit.parse(self.limit).chinese
 
+    @property
+    def counted(self) -> Due:
+        return Due(due_day=self.due_day, due_at=self.due_at, provisional=self.provisional, edition=self.edition)
+
     def is_late(self, at: datetime) -> bool:
         return self.due_at <= at
 

@@ -9,19 +9,19 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from .access import DESK_OF_ROLE, desks_of, may_note, moves, works_at
-from .case import Case, CaseEvent, Kind, events_of, title_of, verify
+from .access import desks_of, may_note, moves, people_at
+from .case import Case, CaseEvent, Kind, events_of, title_of, whole
 from .casetypes.base import Facts
-from .clock import WHOLE_CASE, Clock, ClockLine, ClockPause, explanation
+from .clock import Clock, ClockLine, ClockPause, explanation
 from .decisions import Decision, decision_for
 from .documents import Attachment, Document
-from .ledger import GENESIS
 from .materials import handed_in
-from .people import Body, Desk, Person, Post
+from .money import yuan
+from .people import Body, Desk, Person
 from .publicity import Publicity
 from .reading import square_metres
 from .rules import Rule
-from .territory import LEVELS, Estate, path_at
+from .territory import Estate
 from .worktime import OFFICE_ZONE, DayLine
 
 
@@ -157,7 +157,7 @@ def dossier(session: Session, person: Person, case: Case, at: datetime) -> Dossi
         may_claim=bool(colleagues) and case.assignee_id is None,
         may_note=may_note(person, case),
         assignees=colleagues,
-        chain=chain(case, events),
+        chain=whole(events, case.last_seq, case.last_hash),
     )
 
 
@@ -172,7 +172,7 @@ def told_clocks(session: Session, case: Case, at: datetime) -> list[ToldClock]:
     told = [
         ToldClock(
             clock=clock,
-            title="全程" if clock.limits == WHOLE_CASE else case.kind.stage(clock.limits).title,
+            title=case.title_of_limit(clock),
             rule=rule,
             card=_card(clock, at),
             days=explanation(session, clock, at, pauses.get(clock.id, [])),
@@ -256,7 +256,7 @@ def said(value: Any, title: str, field: Any = None) -> str:
     if isinstance(value, list):
         return "、".join(str(titles.get(one, one)) for one in value)
     if isinstance(value, int) and "元" in title:
-        return f"{value // 100:,}.{value % 100:02d} 元"
+        return f"{yuan(value)} 元"
     if isinstance(value, int) and "面积" in title:
         return square_metres(value)
     return str(titles.get(value, value))
@@ -323,21 +323,4 @@ def _colleagues(session: Session, person: Person, case: Case, at: datetime) -> l
     """Who works at the office's desk that holds the case, if this person is one of them."""
     if case.desk is None or not Desk(case.desk).is_office or Desk(case.desk) not in desks_of(person, case):
         return []
-    roles = [role for role, desk in DESK_OF_ROLE.items() if desk == case.desk]
-    here = col(Post.area_path).in_([path_at(case.path, level) for level in LEVELS])
-    people = select(Person).join(Post, col(Post.person_id) == col(Person.id)).where(here, col(Post.role).in_(roles))
-    found = session.scalars(people.where(col(Person.is_active)).distinct().order_by(col(Person.id))).all()
-    today = at.astimezone(OFFICE_ZONE).date()
-    return [
-        one
-        for one in found
-        if any(post.is_held_on(today) and works_at(post, Desk(case.desk), case) for post in one.posts)
-    ]
-
-
-def chain(case: Case, events: list[CaseEvent]) -> str | None:
-    """None where the ledger is whole and ends where its case says; else the sentence that names what is wrong."""
-    wrong = verify(events)
-    if wrong is None and (len(events), events[-1].hash if events else GENESIS) != (case.last_seq, case.last_hash):
-        return f"末尾的记录缺失：案件共有{case.last_seq}条记录，只找到{len(events)}条。"
-    return wrong
+    return people_at(session, case, Desk(case.desk), at.astimezone(OFFICE_ZONE).date())

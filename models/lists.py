@@ -138,7 +138,7 @@ class ClockRow(NamedTuple):
     @property
     def title(self) -> str:
         """What it limits: a stage, or the whole case."""
-        return "全程" if self.clock.limits == WHOLE_CASE else self.case.kind.stage(self.clock.limits).title
+        return self.case.title_of_limit(self.clock)
 
     def state(self, at: datetime) -> str:
         """`overdue`, `paused` or `running`; how it ended once it has (`Clock.outcome`)."""

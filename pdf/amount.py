@@ -1,11 +1,9 @@
 """Sums of money as they stand on paper: in figures and in capitals."""
 
+from models.money import yuan
+
+__all__ = ["capitals", "yuan"]
 DIGITS = "零壹贰叁肆伍陆柒捌玖"
-
-
-def yuan(fen: int) -> str:
-    """`123456` fen → `1,234.56`."""
-    return f"{'-' if fen < 0 else ''}{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
 
 
 def capitals(fen: int) -> str:

@@ -1,12 +1,13 @@
 """维修资金使用: an estate asks to spend its maintenance fund, from the site check to the settled account."""
 
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from statemachine import Event
 
 from ..decisions import decision_for, held
+from ..money import yuan
 from ..people import Desk
 from ..publicity import Publicity
 from ..rules import rulebook
@@ -20,17 +21,21 @@ EXCLUSIONS: dict[str, Any] = {
 }
 """What the fund may not pay for: 住宅专项维修资金管理办法 (165号令) Art. 25."""
 Exclusion = Literal["developer_liability", "utility_lines", "wrongdoer", "psc_contract"]
-
-
-class Plan(Facts):
-    warranty_expired: bool = Field(title="保修期已满")
-    excluded: list[Exclusion] = Field(
+Excluded = Annotated[
+    list[Exclusion],
+    Field(
         default_factory=list,
         title="属于不得列支的情形",
         description="都不属于的，不用勾选",
         max_length=4,
         json_schema_extra={"x-titles": EXCLUSIONS},
-    )
+    ),
+]
+
+
+class Plan(Facts):
+    warranty_expired: bool = Field(title="保修期已满")
+    excluded: Excluded
     site_check: Paragraph | None = Field(default=None, title="现场查勘情况")
 
 
@@ -56,13 +61,7 @@ class Decided(Facts):
     result_publicity_from: Day = Field(title="结果公示首日")
     result_publicity_to: Day = Field(title="结果公示末日")
     warranty_expired: bool = Field(default=True, title="保修期已满")
-    excluded: list[Exclusion] = Field(
-        default_factory=list,
-        title="属于不得列支的情形",
-        description="都不属于的，不用勾选",
-        max_length=4,
-        json_schema_extra={"x-titles": EXCLUSIONS},
-    )
+    excluded: Excluded
 
 
 class Submit(Facts):
@@ -534,8 +533,3 @@ class FundRequest(CaseType):
 
     def book_refund(self, move: Move) -> None:
         move.details["refunded"] = move.facts.amount
-
-
-def yuan(fen: int) -> str:
-    """`123456` fen → `1,234.56`."""
-    return f"{fen // 100:,}.{fen % 100:02d}"
