@@ -92,8 +92,11 @@ class Case(SQLModel, table=True):
     stage: str
     desk: Desk | None = Field(default=None, sa_type=String)
     """Null once the case is closed."""
-    estate_id: int = reference("estate.id")
+    estate_id: int | None = reference("estate.id", nullable=True)
+    """Null where the case is an area's rather than an estate's."""
     path: str
+    serves: str | None = None
+    """The path of the area whose late cases come before this one (an escalation case); one open per type and area."""
     applicant_id: int = reference("body.id")
     committee_id: int | None = reference("body.id", nullable=True)
     details: Any = jsonb()
@@ -115,6 +118,10 @@ class Case(SQLModel, table=True):
         Index(
             "ix_case_open", "path", "type", "stage", "next_due_at", "warn_at", "desk", "is_paused", "stage_since", "id",
             postgresql_where=text("closed_at is null"), postgresql_ops={"path": "text_pattern_ops"},
+        ),
+        Index(
+            "uq_case_serves", "type", "serves", unique=True,
+            postgresql_where=text("closed_at is null and serves is not null"),
         ),
         Index("ix_case_path", "path", "id", postgresql_ops={"path": "text_pattern_ops"}),
         Index("ix_case_applicant_id", "applicant_id", "id"),

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Index, bindparam, select, text
-from sqlmodel import Session, SQLModel, col
+from sqlmodel import Field, Session, SQLModel, col
 
 from .db import insert_rows, instant, jsonb, primary_key, reference, write
 from .editions import calendar
@@ -51,6 +51,9 @@ class Clock(SQLModel, table=True):
     due_at: datetime = instant()
     warn_at: datetime | None = instant(nullable=True)
     provisional: bool = False
+    extensions: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """How often it was extended (延期), and by how much of the limit's unit together."""
+    extended_by: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     paused_at: datetime | None = instant(nullable=True)
     stopped_at: datetime | None = instant(nullable=True)
     outcome: str | None = None
@@ -106,6 +109,22 @@ class ClockPause(SQLModel, table=True):
     cap_at: datetime | None = instant(nullable=True)
 
 
+class ClockExtension(SQLModel, table=True):
+    """延期: asked for before the limit has passed, granted or refused by the head of the unit (行政许可法 Art. 42)."""
+
+    __tablename__ = "clock_extension"
+    id: int | None = primary_key()
+    clock_id: int = reference("clock.id", index=True)
+    by: int
+    """How much of the limit's unit."""
+    reason: str
+    asked_by_id: int = reference("person.id")
+    asked_at: datetime = instant()
+    decided_by_id: int | None = reference("person.id", nullable=True)
+    decided_at: datetime | None = instant(nullable=True)
+    granted: bool | None = None
+
+
 class ClockLine(SQLModel, table=True):
     """What happened to a clock: append-only, with the due instant before and after."""
 
@@ -114,7 +133,7 @@ class ClockLine(SQLModel, table=True):
     clock_id: int = reference("clock.id", index=True)
     event_id: int = reference("case_event.id")
     what: str
-    """`started`, `paused`, `resumed`, `stopped`."""
+    """`started`, `paused`, `resumed`, `extended`, `re-based`, `put_off`, `stopped`."""
     at: datetime = instant()
     old_due: datetime | None = instant(nullable=True)
     new_due: datetime | None = instant(nullable=True)

@@ -23,6 +23,7 @@ class CalendarEdition(SQLModel, table=True):
     source: str
     made_at: datetime = instant()
     approved_at: datetime | None = instant(nullable=True)
+    proposal_id: int | None = reference("proposal.id", nullable=True)
 
 
 class CalendarDay(SQLModel, table=True):
@@ -34,6 +35,8 @@ class CalendarDay(SQLModel, table=True):
     day: date = Field(primary_key=True)
     works: bool
     name: str = ""
+    closed: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+    """A day on which this city's offices stay shut (台风停工), beside the State Council's notices."""
 
 
 _read: dict[tuple[str, str], WorkCalendar] = {}

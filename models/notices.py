@@ -20,8 +20,11 @@ class Notice(SQLModel, table=True):
     urgent: bool = False
     made_at: datetime = instant()
     read_at: datetime | None = instant(nullable=True)
+    message_id: int | None = reference("message.id", nullable=True)
+    """The message that told it by mail."""
 
     __table_args__ = (
+        Index("ix_notice_untold", "id", postgresql_where=sql("message_id is null")),
         Index("uq_notice_event_id_person_id_channel", "event_id", "person_id", "channel", unique=True),
         Index("ix_notice_unread", "person_id", "id", postgresql_where=sql("read_at is null")),
     )

@@ -15,9 +15,9 @@ from typing import Any
 
 from sqlalchemy import Index, func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, SQLModel, col
+from sqlmodel import Field, Session, SQLModel, col
 
-from .db import primary_key
+from .db import primary_key, reference
 from .errors import Conflict
 from .territory import within
 from .worktime import Limit
@@ -41,6 +41,13 @@ class Rule(SQLModel, table=True):
     confidence: str
     remark: str = ""
     ladder: str | None = None
+    on_expiry: str | None = None
+    """The event that silence amounts to: fired by the system when the limit passes (行政许可法 Art. 32)."""
+    deemed_from: str | None = None
+    """From when what silence amounts to holds: `start` (the day of receipt), else the end of the limit."""
+    once: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+    """Of a pause or an extension: possible once per clock."""
+    proposal_id: int | None = reference("proposal.id", nullable=True)
     effective_from: date
     effective_to: date | None = None
 
@@ -65,6 +72,14 @@ class Rule(SQLModel, table=True):
             and (self.effective_to is None or law_day <= self.effective_to)
             and within(path, self.area_path)
         )
+
+
+class LadderSeal(SQLModel, table=True):
+    """A ladder as it was when first shipped: clocks name it, so it must not change under them."""
+
+    __tablename__ = "ladder_seal"
+    name: str = Field(primary_key=True)
+    digest: str
 
 
 class Rulebook:

@@ -2,11 +2,28 @@
 
 from sqlmodel import SQLModel
 
-from . import case, clock, decisions, documents, editions, notices, office, people, publicity, rules, signin, territory
+from . import (
+    case,
+    clock,
+    decisions,
+    documents,
+    editions,
+    jobs,
+    links,
+    messages,
+    notices,
+    office,
+    people,
+    proposals,
+    publicity,
+    rules,
+    signin,
+    territory,
+)
 
 METADATA = SQLModel.metadata
 
 __all__ = [
-    "METADATA", "case", "clock", "decisions", "documents", "editions", "notices", "office", "people", "publicity", "rules",
-    "signin", "territory",
+    "METADATA", "case", "clock", "decisions", "documents", "editions", "jobs", "links", "messages", "notices", "office", "people",
+    "proposals", "publicity", "rules", "signin", "territory",
 ]  # fmt: skip

@@ -1,0 +1,40 @@
+"""Which case gave rise to which, and what stands on the agenda of a meeting."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, text
+from sqlmodel import SQLModel
+
+from .db import instant, primary_key, reference
+
+
+class Link(SQLModel, table=True):
+    """`from_id` gave rise to `to_id`; closing one never loses the other."""
+
+    id: int | None = primary_key()
+    from_id: int = reference("case.id", index=True)
+    to_id: int = reference("case.id", index=True)
+    why: str
+    """`reopened`, …"""
+    at: datetime = instant()
+
+    __table_args__ = (Index("uq_link_from_id_to_id_why", "from_id", "to_id", "why", unique=True),)
+
+
+class AgendaItem(SQLModel, table=True):
+    """A late case on the agenda of its area's open escalation case; once, until it is settled there."""
+
+    __tablename__ = "agenda_item"
+    id: int | None = primary_key()
+    meeting_id: int = reference("case.id", index=True)
+    case_id: int = reference("case.id", index=True)
+    event_id: int = reference("case_event.id")
+    """The step of the ladder that put it there."""
+    why: str
+    at: datetime = instant()
+    settled_at: datetime | None = instant(nullable=True)
+    result: str | None = None
+
+    __table_args__ = (
+        Index("uq_agenda_item_open", "meeting_id", "case_id", unique=True, postgresql_where=text("settled_at is null")),
+    )
