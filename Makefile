@@ -89,7 +89,8 @@ bench: setup ## measure; results are printed and kept in bench/results
 	exec $(PY) -m bench $(ARGS)
 
 lock: ## renew the locks from pyproject.toml and package.json; UPGRADE=--upgrade takes newer versions
-	@$(COMPILE) $(UPGRADE) --extra dev pyproject.toml -o requirements.txt
+	@$(PIP) --quiet uv
+	$(COMPILE) $(UPGRADE) --extra dev pyproject.toml -o requirements.txt
 	for group in bench node; do
 	  $(COMPILE) $(UPGRADE) --constraint requirements.txt --group $$group -o requirements-$$group.txt
 	done
