@@ -17,12 +17,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col
 
-from models.access import KIND_OF_DESK, people_at
+from models.access import KIND_OF_DESK, LEVEL_OF_DESK, people_at
 from models.case import Case, CaseEvent, title_of
 from models.casetypes.base import Paper
 from models.clock import Clock, ClockLine
 from models.db import transaction
-from models.directory import LEVEL_OF_DESK
 from models.documents import Document, keep, next_number
 from models.editions import calendar
 from models.errors import NotFound, Refused

@@ -1,5 +1,6 @@
 """Who may see which case, and who may do what to it. The only place that answers either."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -25,6 +26,7 @@ DESK_OF_ROLE = {
 }
 KIND_OF_DESK = {Desk.STREET: "street_office", Desk.DISTRICT: "district_housing", Desk.CITY: "fund_centre"}
 """What kind of body an office's desk belongs to."""
+LEVEL_OF_DESK = {Desk.STREET: "street", Desk.DISTRICT: "district", Desk.CITY: "city"}
 HEAD_OF_DESK = {Desk.STREET: Role.HEAD, Desk.DISTRICT: Role.DISTRICT_HEAD, Desk.CITY: Role.SUPERVISOR}
 SEES_ITS_AREA = {
     Role.CLERK, Role.HEAD, Role.REVIEWER, Role.DISTRICT_HEAD, Role.PAYER, Role.SUPERVISOR, Role.DUTY, Role.AUDITOR,
@@ -132,6 +134,20 @@ def desks_of(by: Actor, case: Case, *, on_behalf_of: str | None = None) -> set[D
         return desks
     # whoever says to act for anybody else, or from elsewhere than the counter, acts at no desk
     return {Desk.APPLICANT} if on_behalf_of == f"body:{case.applicant_id}" and Desk.STREET in desks else set()
+
+
+def heads(by: Actor, desk: Desk, case: Case) -> bool:
+    """Whether `by`, or somebody they stand in for, is head of the office that is that desk of the case.
+
+    For a desk outside the offices it is the street's head.
+    """
+    return isinstance(by, Person) and any(_heads(hand.posts, desk, case) for hand in by.hands)
+
+
+def _heads(posts: Iterable[Post], desk: Desk, case: Case) -> bool:
+    desk = desk if desk.is_office else Desk.STREET
+    area = path_at(case.path, LEVEL_OF_DESK[desk])
+    return any(post.role == HEAD_OF_DESK[desk] and post.area_path == area for post in posts)
 
 
 def people_at(session: Session, case: Case, desk: Desk, day: date) -> list[Person]:

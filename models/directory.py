@@ -9,14 +9,13 @@ from typing import TypeVar
 from sqlalchemy import or_, select
 from sqlmodel import Session, col
 
-from .access import DESK_OF_ROLE, HEAD_OF_DESK
+from .access import DESK_OF_ROLE, HEAD_OF_DESK, LEVEL_OF_DESK
 from .case import Case, CaseEvent
 from .people import Desk, Person, Post, Role, Substitution
 from .rules import Step
 from .territory import LEVELS, codes_of, path_at
 from .worktime import OFFICE_ZONE
 
-LEVEL_OF_DESK = {Desk.STREET: "street", Desk.DISTRICT: "district", Desk.CITY: "city"}
 K = TypeVar("K", bound=Hashable)
 HEADS = {LEVEL_OF_DESK[desk]: role for desk, role in HEAD_OF_DESK.items()}
 

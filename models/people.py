@@ -1,7 +1,9 @@
 """Who acts: bodies, persons, and the posts that persons hold in them for a time."""
 
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import Index, String
 from sqlmodel import Field, Relationship, SQLModel
@@ -112,12 +114,28 @@ class Person(SQLModel, table=True):
     is_active: bool = True
     posts: list[Post] = Relationship(sa_relationship_kwargs={"lazy": "selectin", "order_by": "Post.id"})
 
+    @property
+    def hands(self) -> tuple["Hand", ...]:
+        """By whose posts this person acts: by their own, and by those of whom they stand in for today, the nearest first.
+
+        The latter are there only after `access.present` has read them.
+        """
+        return (Hand(self, self.posts), *self.__dict__.get("_covers", ()))
+
     def has_role(self, *roles: Role) -> bool:
+        """Whether one of the person's own posts has such a role."""
         return any(post.role in roles for post in self.posts)
 
     @property
     def title(self) -> str:
         return "、".join(dict.fromkeys(Role(post.role).title for post in self.posts)) or "无岗位"
+
+
+class Hand(NamedTuple):
+    """Somebody by whose posts a person acts: themselves, or whom they stand in for."""
+
+    person: Person
+    posts: Sequence[Post]
 
 
 class Substitution(SQLModel, table=True):
