@@ -17,12 +17,13 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from models.db import engine
 from models.errors import Unavailable
+from models.logs import write_log_as_json
 from models.office import shift_is_on
 from models.settings import settings
 
 from . import attachments, auth, cases, dashboard, desk, errors, estates, pages, reference
 from .deps import Db, login_of
-from .middleware import REGISTRY, BodyLimit, Headers, Measured, observe, write_log_as_json
+from .middleware import REGISTRY, BodyLimit, Headers, Measured, observe
 from .setup import alembic
 
 if TYPE_CHECKING:

@@ -1,6 +1,5 @@
 """What every request passes: its size, its headers, its measure. Plain ASGI, so that streams stream."""
 
-import sys
 import time
 from collections.abc import Iterable
 
@@ -37,20 +36,6 @@ STATE = Gauge(
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 log = structlog.get_logger()
-
-
-def write_log_as_json() -> None:
-    """One JSON object a line, on standard error. Tracebacks without the values of variables: those hold cookies and names."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )
 
 
 def observe(session: Session) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from flows.hand_off import hand_off
 from flows.watch import next_look, watch
 from models.db import engine, transaction
+from models.logs import write_log_as_json
 from models.office import Heartbeat, real_now
 
 LOCK = text("select pg_try_advisory_lock(8217, 2)")
@@ -33,6 +34,7 @@ log = structlog.get_logger()
 @flow(name="shift", persist_result=False)
 def shift(seconds: float = 600) -> str:
     """Be on duty for so many real seconds. Returns in a sentence what was done."""
+    write_log_as_json()
     ends = time.monotonic() + seconds
     fired = handed = 0
     while time.monotonic() < ends:
