@@ -14,8 +14,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import chain
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 OFFICE_ZONE = ZoneInfo("Asia/Shanghai")
@@ -116,8 +117,7 @@ class Pause:
     resumed_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """`due_at` is the first instant that is late: midnight after `due_day`, or the exact instant for hours."""
 
     due_day: date
@@ -313,6 +313,7 @@ def _office(at: datetime) -> datetime:
     return at.astimezone(OFFICE_ZONE)
 
 
+@lru_cache(maxsize=4096)
 def _midnight(ordinal: int) -> datetime:
     day = date.fromordinal(ordinal)
     return datetime(day.year, day.month, day.day, tzinfo=OFFICE_ZONE)
@@ -413,13 +414,15 @@ def _due_at(last: datetime, calendar: WorkCalendar) -> Due:
 
 def _office_time(at: datetime, calendar: WorkCalendar) -> timedelta:
     """Office time from the calendar's beginning to `at`."""
-    passed = calendar.count(at.toordinal() - 1) * OFFICE_DAY
-    if calendar.is_working(at):
-        clock = datetime.combine(date.min, at.time()) - datetime.min
-        passed += sum(
-            (min(max(clock - opens, timedelta()), closes - opens) for opens, closes in OFFICE_HOURS),
-            timedelta(),
-        )
+    ordinal = at.toordinal()
+    before = calendar.count(ordinal - 1)
+    passed = before * OFFICE_DAY
+    if calendar.count(ordinal) == before:
+        return passed
+    clock = at - _midnight(ordinal)
+    for opens, closes in OFFICE_HOURS:
+        if clock > opens:
+            passed += min(clock, closes) - opens
     return passed
 
 
