@@ -5,6 +5,8 @@ waits for a person. Who is on duty holds an advisory lock, which dies with its p
 and its firing. A run that finds the lock taken leaves at once, or takes over from one that is about to go.
 """
 
+import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +15,14 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from prefect import flow
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 
 from flows.hand_off import hand_off
 from flows.watch import next_look, watch
 from models.db import engine, transaction
+from models.lateness import tally
 from models.logs import write_log_as_json
-from models.office import Heartbeat, real_now
+from models.office import Heartbeat, real_now, sign_of_life
 
 LOCK = text("select pg_try_advisory_lock(8217, 2)")
 LONGEST = 0.25
@@ -79,12 +81,14 @@ def is_ending() -> bool:
 
 
 def beat(left: float) -> None:
-    """Leave a sign of life, and until when this one is on duty."""
+    """Leave a sign of life, and count how late things were."""
     with transaction() as session:
-        now = real_now(session)
-        signs = {"at": now, "until": now + timedelta(seconds=left)}
-        statement = insert(Heartbeat).values(name="shift", **signs)
-        session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=signs))
+        sign_of_life(session, "shift", f"{socket.gethostname()}:{os.getpid()}", timedelta(seconds=left))
+    try:
+        with transaction() as session:
+            tally(session)
+    except Exception:  # deadlines do not wait for figures
+        log.exception("lateness not counted")
 
 
 def sleep() -> None:

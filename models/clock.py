@@ -155,7 +155,11 @@ class Escalation(SQLModel, table=True):
     """`fired`, `folded` (a missed reminder, told by the step after it) or `carried` (fired before the due day moved)."""
     told: Any = jsonb()
 
-    __table_args__ = (Index("uq_escalation_clock_id_generation_step", "clock_id", "generation", "step", unique=True),)
+    __table_args__ = (
+        Index("uq_escalation_clock_id_generation_step", "clock_id", "generation", "step", unique=True),
+        # how late steps were, today or this week
+        Index("ix_escalation_fired", "fired_at", "at", postgresql_where=text("outcome = 'fired'")),
+    )
 
 
 def running_clocks(session: Session, case_id: int) -> list[Clock]:

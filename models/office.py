@@ -6,8 +6,9 @@ Sign-in expiry and the like stay on real time.
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
-from sqlmodel import Field, Session, SQLModel
+from sqlalchemy import case, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Field, Session, SQLModel, col
 
 from .db import instant
 
@@ -65,6 +66,19 @@ class Heartbeat(SQLModel, table=True):
     at: datetime = instant()
     until: datetime = instant()
     """When this one goes off duty."""
+    who: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """Machine and process."""
+    since: datetime | None = instant(nullable=True)
+    """When this one came on duty."""
+
+
+def sign_of_life(session: Session, name: str, who: str, left: timedelta) -> None:
+    """`who` is on duty as `name`, and will be for as long as is `left`."""
+    now = real_now(session)
+    signs = {"at": now, "until": now + left, "who": who, "since": now}
+    statement = insert(Heartbeat).values(name=name, **signs)
+    since = case((col(Heartbeat.who) == who, col(Heartbeat.since)), else_=now)
+    session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=signs | {"since": since}))
 
 
 ALIVE = timedelta(seconds=90)

@@ -9,6 +9,7 @@ from . import (
     documents,
     editions,
     jobs,
+    lateness,
     links,
     messages,
     notices,
@@ -24,6 +25,6 @@ from . import (
 METADATA = SQLModel.metadata
 
 __all__ = [
-    "METADATA", "case", "clock", "decisions", "documents", "editions", "jobs", "links", "messages", "notices", "office", "people",
+    "METADATA", "case", "clock", "decisions", "documents", "editions", "jobs", "lateness", "links", "messages", "notices", "office", "people",
     "proposals", "publicity", "rules", "signin", "territory",
 ]  # fmt: skip

@@ -18,6 +18,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_ladder_seal")),
     )
     op.create_table(
+        "lateness",
+        sa.Column("what", sa.String(), nullable=False),
+        sa.Column("counts", postgresql.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("upto", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
+        sa.Column("mark_xid", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("what", name=op.f("pk_lateness")),
+    )
+    op.create_table(
         "job",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
@@ -133,13 +143,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clock_extension")),
     )
     op.create_index(op.f("ix_clock_extension_clock_id"), "clock_extension", ["clock_id"], unique=False)
-    op.add_column("calendar_day", sa.Column("closed", sa.Boolean(), server_default="false", nullable=False))
+    op.add_column("calendar_day", sa.Column("closed", sa.String(), nullable=True))
     op.add_column("calendar_edition", sa.Column("proposal_id", sa.BigInteger(), nullable=True))
     op.create_foreign_key(
         op.f("fk_calendar_edition_proposal_id"), "calendar_edition", "proposal", ["proposal_id"], ["id"]
     )
+    op.add_column("case", sa.Column("place", sa.String(), server_default="", nullable=False))
     op.add_column("case", sa.Column("serves", sa.String(), nullable=True))
+    op.add_column("case", sa.Column("period_ends_at", sa.DateTime(timezone=True), nullable=True))
     op.alter_column("case", "estate_id", existing_type=sa.BIGINT(), nullable=True)
+    op.drop_index(
+        op.f("ix_case_open"),
+        table_name="case",
+        postgresql_ops={"path": "text_pattern_ops"},
+        postgresql_where="(closed_at IS NULL)",
+    )
+    op.create_index(
+        "ix_case_open",
+        "case",
+        ["path", "type", "stage", "next_due_at", "warn_at", "desk", "is_paused", "stage_since", "period_ends_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("closed_at is null"),
+        postgresql_ops={"path": "text_pattern_ops"},
+    )
     op.create_index(
         "uq_case_serves",
         "case",
@@ -149,6 +175,16 @@ def upgrade() -> None:
     )
     op.add_column("clock", sa.Column("extensions", sa.Integer(), server_default="0", nullable=False))
     op.add_column("clock", sa.Column("extended_by", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("clock_pause", sa.Column("rule_id", sa.String(), nullable=True))
+    op.create_index(
+        "ix_escalation_fired",
+        "escalation",
+        ["fired_at", "at"],
+        unique=False,
+        postgresql_where=sa.text("outcome = 'fired'"),
+    )
+    op.add_column("heartbeat", sa.Column("who", sa.String(), server_default="", nullable=False))
+    op.add_column("heartbeat", sa.Column("since", sa.DateTime(timezone=True), nullable=True))
     op.add_column("notice", sa.Column("message_id", sa.BigInteger(), nullable=True))
     op.create_index("ix_notice_untold", "notice", ["id"], unique=False, postgresql_where=sa.text("message_id is null"))
     op.create_foreign_key(op.f("fk_notice_message_id"), "notice", "message", ["message_id"], ["id"])
@@ -156,11 +192,25 @@ def upgrade() -> None:
     op.add_column("rule", sa.Column("deemed_from", sa.String(), nullable=True))
     op.add_column("rule", sa.Column("once", sa.Boolean(), server_default="false", nullable=False))
     op.add_column("rule", sa.Column("proposal_id", sa.BigInteger(), nullable=True))
+    op.add_column("rule", sa.Column("shipped_version", sa.Integer(), nullable=True))
     op.create_foreign_key(op.f("fk_rule_proposal_id"), "rule", "proposal", ["proposal_id"], ["id"])
+    op.add_column("substitution", sa.Column("made_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("substitution", sa.Column("made_by_id", sa.BigInteger(), nullable=True))
+    op.add_column("substitution", sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("substitution", sa.Column("ended_by_id", sa.BigInteger(), nullable=True))
+    op.create_foreign_key(op.f("fk_substitution_made_by_id"), "substitution", "person", ["made_by_id"], ["id"])
+    op.create_foreign_key(op.f("fk_substitution_ended_by_id"), "substitution", "person", ["ended_by_id"], ["id"])
 
 
 def downgrade() -> None:
+    op.drop_constraint(op.f("fk_substitution_ended_by_id"), "substitution", type_="foreignkey")
+    op.drop_constraint(op.f("fk_substitution_made_by_id"), "substitution", type_="foreignkey")
+    op.drop_column("substitution", "ended_by_id")
+    op.drop_column("substitution", "ended_at")
+    op.drop_column("substitution", "made_by_id")
+    op.drop_column("substitution", "made_at")
     op.drop_constraint(op.f("fk_rule_proposal_id"), "rule", type_="foreignkey")
+    op.drop_column("rule", "shipped_version")
     op.drop_column("rule", "proposal_id")
     op.drop_column("rule", "once")
     op.drop_column("rule", "deemed_from")
@@ -168,13 +218,33 @@ def downgrade() -> None:
     op.drop_constraint(op.f("fk_notice_message_id"), "notice", type_="foreignkey")
     op.drop_index("ix_notice_untold", table_name="notice", postgresql_where=sa.text("message_id is null"))
     op.drop_column("notice", "message_id")
+    op.drop_column("heartbeat", "since")
+    op.drop_column("heartbeat", "who")
+    op.drop_index("ix_escalation_fired", table_name="escalation", postgresql_where=sa.text("outcome = 'fired'"))
+    op.drop_column("clock_pause", "rule_id")
     op.drop_column("clock", "extended_by")
     op.drop_column("clock", "extensions")
     op.drop_index(
         "uq_case_serves", table_name="case", postgresql_where=sa.text("closed_at is null and serves is not null")
     )
+    op.drop_index(
+        "ix_case_open",
+        table_name="case",
+        postgresql_where=sa.text("closed_at is null"),
+        postgresql_ops={"path": "text_pattern_ops"},
+    )
+    op.create_index(
+        op.f("ix_case_open"),
+        "case",
+        ["path", "type", "stage", "next_due_at", "warn_at", "desk", "is_paused", "stage_since", "id"],
+        unique=False,
+        postgresql_ops={"path": "text_pattern_ops"},
+        postgresql_where="(closed_at IS NULL)",
+    )
     op.alter_column("case", "estate_id", existing_type=sa.BIGINT(), nullable=False)
+    op.drop_column("case", "period_ends_at")
     op.drop_column("case", "serves")
+    op.drop_column("case", "place")
     op.drop_constraint(op.f("fk_calendar_edition_proposal_id"), "calendar_edition", type_="foreignkey")
     op.drop_column("calendar_edition", "proposal_id")
     op.drop_column("calendar_day", "closed")
@@ -194,4 +264,5 @@ def downgrade() -> None:
     op.drop_table("message")
     op.drop_index("ix_job_open", table_name="job", postgresql_where=sa.text("finished_at is null"))
     op.drop_table("job")
+    op.drop_table("lateness")
     op.drop_table("ladder_seal")
