@@ -91,9 +91,8 @@ def list_cases(session: Db, me: Me, now: Now, query: Annotated[CaseQuery, Query(
     """Cases one may see: `{"items", "next"}`, and the exact `total` when asked with `total=1`."""
     rows, after = page_of(session, me, query, now)
     at = query.at or now
-    estates = names(session, Estate, {case.estate_id for case in rows})
     people = names(session, Person, {case.assignee_id for case in rows if case.assignee_id})
-    items = [summary(case, at, estates[case.estate_id], people.get(case.assignee_id or 0)) for case in rows]
+    items = [summary(case, at, people.get(case.assignee_id or 0)) for case in rows]
     return {"items": items, "next": after} | ({"total": total_of(session, me, query, now)} if query.total else {})
 
 
@@ -290,7 +289,7 @@ def _estate(session: Session, me: Person, wanted: int | str) -> Estate:
 # --- how it is told --------------------------------------------------------------------------------------------------
 
 
-def summary(case: Case, at: datetime, estate: str, assignee: str | None) -> dict[str, Any]:
+def summary(case: Case, at: datetime, assignee: str | None) -> dict[str, Any]:
     """A case as a line of a list."""
     return {
         "number": case.number,
@@ -299,7 +298,7 @@ def summary(case: Case, at: datetime, estate: str, assignee: str | None) -> dict
         "stage": case.stage,
         "stage_title": case.current.title,
         "desk": case.desk,
-        "estate": {"id": case.estate_id, "name": estate},
+        "estate": {"id": case.estate_id, "name": case.place},
         "area": case.path.strip("/").split("/")[-1],
         "details": case.details,
         "assignee": assignee,
@@ -318,7 +317,7 @@ def summary(case: Case, at: datetime, estate: str, assignee: str | None) -> dict
 def told(session: Session, me: Person, case: Case, at: datetime) -> dict[str, Any]:
     """A case whole."""
     d: Dossier = dossier(session, me, case, at)
-    return summary(case, at, d.estate.name, d.assignee.name if d.assignee else None) | {
+    return summary(case, at, d.assignee.name if d.assignee else None) | {
         "law_day": case.law_day.isoformat(),
         "applicant": {"id": d.applicant.id, "name": d.applicant.name},
         "desks": sorted(desks_of(me, case)),

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Response
 from models.case import Case
 from models.desk import desk_of, mark_read
 from models.people import Person
-from models.territory import Estate
 
 from .cases import instant, names, summary
 from .deps import Db, Me, Now
@@ -24,11 +23,10 @@ def read_desk(session: Db, me: Me, now: Now) -> dict[str, Any]:
     """
     view = desk_of(session, me, now)
     cases = [*view.mine, *view.pool, *view.sent]
-    estates = names(session, Estate, {case.estate_id for case in cases})
     people = names(session, Person, {case.assignee_id for case in cases if case.assignee_id})
 
     def line(case: Case) -> dict[str, Any]:
-        return summary(case, now, estates[case.estate_id], people.get(case.assignee_id or 0))
+        return summary(case, now, people.get(case.assignee_id or 0))
 
     return {
         "at": instant(now),

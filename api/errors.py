@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from models.casetypes.base import SENTENCES
+from models.casetypes.facts import SENTENCES
 from models.errors import Conflict, Invalid, NotFound, Refused, Unauthenticated, Unavailable
 
 FOR_PROGRAMS = ("/api", "/assets", "/healthz", "/readyz", "/metrics", "/openapi.json")

@@ -31,7 +31,7 @@ from models.office import office_now
 from models.people import SYSTEM, Body, Desk, Person
 from models.rules import Rule
 from models.settings import settings
-from models.territory import Area, Estate, path_at
+from models.territory import Area, path_at
 from models.worktime import OFFICE_ZONE
 from pdf.letter import draw, write
 
@@ -123,11 +123,7 @@ class HandOff:
 
     @cached_property
     def step(self) -> Any:
-        return step_named(self.event.name) if self.event.name not in self.case.kind.event_names() else None
-
-    @cached_property
-    def estate(self) -> Estate:
-        return self.session.get_one(Estate, self.case.estate_id)
+        return step_named(self.event.name) if not self.case.kind.has(self.event.name) else None
 
     @cached_property
     def clock(self) -> Clock | None:
@@ -162,7 +158,7 @@ class HandOff:
                 "number": self.case.number,
                 "type": self.case.type,
                 "title": self.case.kind.title,
-                "estate": self.estate.name,
+                "estate": self.case.place,
                 "applicant": self.session.get_one(Body, self.case.applicant_id).name,
             }
             | {key: value for key, value in self.case.details.items() if isinstance(value, str | int)},
@@ -216,7 +212,7 @@ class HandOff:
             )
             body = self.session.scalars(held.order_by(col(Body.id))).first()
         if body is None:
-            raise NotFound(f"{self.estate.name}所在地没有登记{desk.title}，文书无法签发，请系统管理员补录。")
+            raise NotFound(f"{self.case.place}所在地没有登记{desk.title}，文书无法签发，请系统管理员补录。")
         return body
 
     def _clock_facts(self) -> dict[str, Any] | None:
@@ -296,7 +292,7 @@ class HandOff:
 
     @property
     def subject(self) -> str:
-        return f"{self.case.number} {self.estate.name}{self.case.kind.title}"
+        return f"{self.case.number} {self.case.place}{self.case.kind.title}"
 
     def _people_of(self, desk: Desk) -> list[int]:
         today = self.at.astimezone(OFFICE_ZONE).date()

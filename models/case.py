@@ -8,22 +8,24 @@ from typing import Any
 
 from sqlalchemy import Index, Sequence, String, Update, bindparam, func, or_, select, text, true
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import object_session
 from sqlmodel import Field, Session, SQLModel, col
 
 from . import ledger
-from .casetypes import CaseType, Stage, casetype
+from .casetypes import STANDING, CaseType, Stage, casetype
 from .casetypes.base import Facts, Move, parse
-from .clock import WHOLE_CASE, Books, Clock, Clocks, earliest, running_clocks
+from .clock import WHOLE_CASE, Books, Clock, Clocks, running_clocks, times_of
 from .db import instant, jsonb, primary_key, reference, show
 from .documents import Attachment
 from .editions import calendar, newest_edition
 from .errors import Conflict, Forbidden, Invalid
 from .ladder import step_named
+from .links import Link
 from .materials import take_in
 from .people import SYSTEM, Actor, Body, Desk, Person
-from .rules import rulebook_stamp
-from .territory import Estate
+from .rules import Rule, rulebook_stamp
+from .territory import Area, Estate
 from .worktime import OFFICE_ZONE
 
 Kind = type[CaseType]
@@ -94,6 +96,8 @@ class Case(SQLModel, table=True):
     """Null once the case is closed."""
     estate_id: int | None = reference("estate.id", nullable=True)
     """Null where the case is an area's rather than an estate's."""
+    place: str = Field(sa_column_kwargs={"server_default": ""})
+    """The name of the estate, or of the area, when it was opened."""
     path: str
     serves: str | None = None
     """The path of the area whose late cases come before this one (an escalation case); one open per type and area."""
@@ -108,6 +112,8 @@ class Case(SQLModel, table=True):
     assignee_id: int | None = reference("person.id", nullable=True)
     next_due_at: datetime | None = instant(nullable=True)
     warn_at: datetime | None = instant(nullable=True)
+    period_ends_at: datetime | None = instant(nullable=True)
+    """The earliest end of its running periods."""
     is_paused: bool = False
     last_seq: int = 0
     last_hash: str = ledger.GENESIS
@@ -116,8 +122,8 @@ class Case(SQLModel, table=True):
     __table_args__ = (
         # every count of the dashboard, from the index alone
         Index(
-            "ix_case_open", "path", "type", "stage", "next_due_at", "warn_at", "desk", "is_paused", "stage_since", "id",
-            postgresql_where=text("closed_at is null"), postgresql_ops={"path": "text_pattern_ops"},
+            "ix_case_open", "path", "type", "stage", "next_due_at", "warn_at", "desk", "is_paused", "stage_since",
+            "period_ends_at", "id", postgresql_where=text("closed_at is null"), postgresql_ops={"path": "text_pattern_ops"},
         ),
         Index(
             "uq_case_serves", "type", "serves", unique=True,
@@ -152,7 +158,9 @@ class Case(SQLModel, table=True):
 
     def is_stale(self, at: datetime) -> bool:
         """久未办理: no clock runs and nothing has happened for thirty days."""
-        return self.is_open and self.next_due_at is None and at - self.stage_since >= STALE_AFTER
+        if not self.is_open or self.next_due_at or self.period_ends_at:
+            return False
+        return at - self.stage_since >= STALE_AFTER
 
     def title_of_limit(self, clock: Clock) -> str:
         """What a clock of this case limits, in words."""
@@ -182,32 +190,67 @@ class Case(SQLModel, table=True):
         if backdate:
             at = backdate.at
         wanted = parse(kind.Details, details, at).model_dump(mode="json")
-        stage = kind.initial_stage()
         case = cls(
-            number=f"{kind.prefix}{at.astimezone(OFFICE_ZONE):%Y}-{session.execute(NUMBERS.next_value()).scalar_one():06d}",
-            type=type_id,
-            stage=stage.id,
-            desk=stage.desk,
-            estate_id=estate.id,  # type: ignore[arg-type]
+            **_seat(session, kind, kind.initial_stage(), at),
+            estate_id=estate.id,
+            place=estate.name,
             path=estate.path,
-            applicant_id=applicant.id,  # type: ignore[arg-type]
+            applicant_id=applicant.id,
             committee_id=estate.committee_id,
             details=wanted,
             law_day=at.astimezone(OFFICE_ZONE).date(),
-            opened_at=at,
-            stage_since=at,
-            last_at=at,
         )
         if backdate:
             case._check_backdate(session, "open", backdate, recorded_at)
-        session.add(case)
-        session.flush()
-        clocks = Clocks(session, case, at, Books(), [])
-        case._start_clocks(stage, clocks)
-        if kind.case_deadline:
-            clocks.start(kind.case_deadline, kind="deadline", limits=WHOLE_CASE, start=at)
+        clocks = case._begin(session)
+        case._start_clocks(kind.initial_stage(), clocks)
         facts = _with_backdate(wanted, backdate)
         case._record(session, "open", None, by, on_behalf_of, at, recorded_at, facts, note, clocks)
+        return case
+
+    @classmethod
+    def open_for_area(
+        cls, session: Session, type_id: str, *, area: Area, applicant: Body, by: Actor, at: datetime
+    ) -> "Case | None":
+        """Open the case before which `area`'s late cases come. None where another one is open, or is being opened right now."""
+        kind = casetype(type_id)
+        case = cls(
+            **_seat(session, kind, kind.initial_stage(), at),
+            place=area.name,
+            path=area.path,
+            serves=area.path,
+            applicant_id=applicant.id,
+            details=parse(kind.Details, {}, at).model_dump(mode="json"),
+            law_day=at.astimezone(OFFICE_ZONE).date(),
+        )
+        try:
+            with session.begin_nested():
+                clocks = case._begin(session)
+        except IntegrityError:
+            return None
+        case._start_clocks(kind.initial_stage(), clocks)
+        case._record(session, "open", None, by, None, at, at, case.details, None, clocks)
+        return case
+
+    def reopened(self, session: Session, *, by: Actor, at: datetime, facts: Mapping[str, Any]) -> "Case":
+        """The linked case that takes this one up again, at the stage and with the limit that the type names (`Reopening`)."""
+        again = self.kind.reopening
+        assert again is not None
+        stage = self.kind.stage(again.stage)
+        case = type(self)(
+            **_seat(session, self.kind, stage, at),
+            **{name: getattr(self, name) for name in ("estate_id", "place", "path", "applicant_id", "committee_id")},
+            details=self.details,
+            law_day=self.law_day,
+        )
+        clocks = case._begin(session)
+        ended = self._last_clock_of(session, stage) if again.limit == "continued" else None
+        if ended:
+            clocks.go_on(ended)
+        else:
+            case._start_clocks(stage, clocks)
+        session.add(Link(from_id=self.id, to_id=case.id, why="reopened", at=at))  # type: ignore[arg-type]
+        case._record(session, "open", None, by, None, at, at, {"reopens": self.number, **facts}, None, clocks)
         return case
 
     def fire(
@@ -238,18 +281,20 @@ class Case(SQLModel, table=True):
             self._check_backdate(session, name, backdate, at)
             at = backdate.at
         clocks = Clocks(session, self, at, books, running_clocks(session, self.id))  # type: ignore[arg-type]
-        self._refuse_early_period(name, stage, clocks, at)
+        self._refuse_before_its_time(name, stage, by, clocks, at)
         self._refuse_stranger(name, stage, by, on_behalf_of)
         stated: Facts = parse(kind.facts_of(name, stage.id), facts, recorded_at)  # type: ignore[assignment]
         move = Move(self, session, name, by, at, self.stage, dict(self.details), stated, clocks.all)
         to = kind.after(move)
+        if name in STANDING:
+            STANDING[name].do(move, clocks)
         session.add_all(move.rows)
         show(self, details=move.details)
-        if to is stage:
-            self._next_period(name, stage, clocks)
-        else:
+        if to is not stage:
             self._leave(stage, to, clocks)
             self._enter(to, clocks, name)
+        elif name not in STANDING:
+            self._next_period(name, stage, clocks)
         stated_and_noted = _with_backdate(stated.model_dump(mode="json", exclude_none=True) | move.record, backdate)
         return self._record(session, name, stage.id, by, on_behalf_of, at, recorded_at, stated_and_noted, note, clocks)
 
@@ -334,11 +379,11 @@ class Case(SQLModel, table=True):
         if seq > self.last_seq or session.scalar(since.limit(1)):
             raise Conflict("您打开本件之后，它已被他人办理，请刷新后再办。", field="seq")
 
-    def _refuse_early_period(self, name: str, stage: Stage, clocks: Clocks, at: datetime) -> None:
-        period = self.kind.clock_of_period(stage, name)
-        if period is None:
+    def _refuse_before_its_time(self, name: str, stage: Stage, by: Actor, clocks: Clocks, at: datetime) -> None:
+        """What time brings about does not happen before its clock has run, whoever asks for it."""
+        if by is not SYSTEM and not self.kind.clock_of_period(stage, name):
             return
-        clock = next((c for c in clocks.all if c.kind == "period" and c.fires == name and c.limits == stage.id), None)
+        clock = next((c for c in clocks.all if c.fires == name and c.limits == stage.id and c.is_running), None)
         if clock is None:
             raise Conflict(f"“{self.kind.event(name).name}”尚未开始计时或者已经办过。")
         if at < clock.due_at:
@@ -351,9 +396,7 @@ class Case(SQLModel, table=True):
     def _refuse_stranger(self, name: str, stage: Stage, by: Actor, on_behalf_of: str | None) -> None:
         from .access import may
 
-        if stage.final:
-            raise Conflict(self.kind._out_of_turn(name, stage))
-        if name not in self.kind.events_from(stage):
+        if name not in self.kind.events_from(stage) and name not in self.kind.standing_at(stage):
             raise Conflict(self.kind._out_of_turn(name, stage))
         if not may(by, name, self, self.kind, stage, on_behalf_of=on_behalf_of):
             raise self.kind.refuse_stranger(name, stage)
@@ -380,31 +423,55 @@ class Case(SQLModel, table=True):
         for clock in list(clocks.all):
             if clock.stopped_at or (clock.limits == WHOLE_CASE and not to.final):
                 continue
-            if clock.paused_at:
-                if to.id == clock.limits:
-                    clocks.resume(clock)
-                elif stage.holds_asker:
-                    clocks.stop(clock, "dropped")
-            elif to.holds_asker and clock.limits == stage.id and clock.kind == "deadline":
-                clocks.pause(clock, to.title)
-            elif clock.kind == "period":
-                clocks.stop(clock, "ran" if clock.due_at <= clocks.at else "dropped")
+            if clock.kind == "period":
+                clocks.stop(clock, "ran" if clock.is_late(clocks.at) else "dropped")
+            elif clock.paused_at and to.id == clock.limits:
+                clocks.resume(clock)
+            elif clock.paused_at and stage.holds_asker and clock.limits != stage.id:
+                clocks.stop(clock, "dropped")
+            elif to.holds_asker and clock.limits == stage.id:
+                if not clock.paused_at:
+                    clocks.pause(clock, to.title)
             else:
                 clocks.stop(clock)
 
     def _enter(self, to: Stage, clocks: Clocks, name: str) -> None:
+        since = self._deemed_since(clocks, name)
         if to.desk != self.desk:
             show(self, assignee_id=None)
         show(self, stage=to.id, desk=None if to.final else to.desk, stage_since=clocks.at)
         if to.final:
             show(self, closed_at=clocks.at, outcome=self.kind.outcomes.get(name, to.title))
-        self._start_clocks(to, clocks)
+        self._start_clocks(to, clocks, since)
 
-    def _start_clocks(self, stage: Stage, clocks: Clocks) -> None:
+    def _deemed_since(self, clocks: Clocks, name: str) -> datetime | None:
+        """From when what an office's silence amounts to holds, where its rule says: since the day of receipt."""
+        silent = next((clock for clock in clocks.all if clock.kind == "deadline" and clock.fires == name), None)
+        if silent is None:
+            return None
+        rule = clocks.session.get_one(Rule, silent.rule_pk)
+        return silent.started_at if rule.deemed_from == "start" else None
+
+    def _begin(self, session: Session) -> Clocks:
+        """Write the new row, and start what limits the whole case."""
+        session.add(self)
+        session.flush()
+        clocks = Clocks(session, self, self.opened_at, Books(), [])
+        if self.kind.case_deadline:
+            clocks.start(self.kind.case_deadline, kind="deadline", limits=WHOLE_CASE, start=self.opened_at)
+        return clocks
+
+    def _last_clock_of(self, session: Session, stage: Stage) -> Clock | None:
+        ended = select(Clock).where(
+            col(Clock.case_id) == self.id, col(Clock.limits) == stage.id, col(Clock.kind) == "deadline"
+        )
+        return session.scalar(ended.order_by(col(Clock.id).desc()).limit(1))
+
+    def _start_clocks(self, stage: Stage, clocks: Clocks, since: datetime | None = None) -> None:
         if any(clock.limits == stage.id and clock.is_running for clock in clocks.all):
             return  # the clock that was paused runs again
         if stage.deadline:
-            clocks.start(stage.deadline, kind="deadline", limits=stage.id, start=clocks.at)
+            clocks.start(stage.deadline, kind="deadline", limits=stage.id, start=since or clocks.at)
         elif stage.periods:
             first = stage.periods[0]
             clocks.start(first.rule, kind="period", limits=stage.id, fires=first.ends, start=clocks.at)
@@ -440,8 +507,7 @@ class Case(SQLModel, table=True):
         event = chained(self, name, from_stage, self.stage, by.id, on_behalf_of, at, recorded_at, facts, note)
         show(self, last_seq=event.seq, last_hash=event.hash, last_at=max(at, self.last_at))
         if clocks:
-            due_at, warn_at = earliest(clocks.all)
-            show(self, next_due_at=due_at, warn_at=warn_at, is_paused=any(_stands_still(clock) for clock in clocks.all))
+            show(self, **times_of(clocks.all))
         lines = clocks.lines if clocks else []
         values = {f"event_{name}": value for name, value in event.model_dump(exclude={"id"}).items()}
         values |= {f"line_{name}": [line[name] for line in lines] for name in LINE}
@@ -451,8 +517,8 @@ class Case(SQLModel, table=True):
 
 
 CHANGES = (
-    "stage", "desk", "details", "stage_since", "closed_at", "outcome", "assignee_id", "next_due_at", "warn_at", "is_paused",
-    "last_seq", "last_hash", "last_at",
+    "stage", "desk", "details", "stage_since", "closed_at", "outcome", "assignee_id", "next_due_at", "warn_at",
+    "period_ends_at", "is_paused", "last_seq", "last_hash", "last_at",
 )  # fmt: skip
 """The columns that an event may change, written together."""
 LINE = ("clock_id", "what", "at", "old_due", "new_due", "generation")
@@ -497,7 +563,7 @@ RECORD = _recording()
 
 def title_of(kind: Kind, name: str) -> str:
     """What a ledger line's event is called on screens."""
-    if name in kind.event_names():
+    if kind.has(name):
         return kind.event(name).name
     step = step_named(name)
     return step.title if step else LEDGER_TITLES.get(name, name)
@@ -568,8 +634,17 @@ def events_of(session: Session, case: Case) -> list[CaseEvent]:
     )
 
 
-def _stands_still(clock: Clock) -> bool:
-    return clock.paused_at is not None and clock.stopped_at is None
+def _seat(session: Session, kind: Kind, stage: Stage, at: datetime) -> dict[str, Any]:
+    """Where a new case stands."""
+    return {
+        "number": f"{kind.prefix}{at.astimezone(OFFICE_ZONE):%Y}-{session.execute(NUMBERS.next_value()).scalar_one():06d}",
+        "type": kind.type_id,
+        "stage": stage.id,
+        "desk": stage.desk,
+        "opened_at": at,
+        "stage_since": at,
+        "last_at": at,
+    }
 
 
 def _with_backdate(facts: dict[str, Any], backdate: Backdate | None) -> dict[str, Any]:

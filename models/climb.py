@@ -69,16 +69,17 @@ def _fire(session: Session, clocks: Sequence[Clock], at: datetime) -> None:
     ids = {clock.case_id for clock in clocks}
     cases = session.scalars(select(Case).where(col(Case.id).in_(ids)), execution_options={"populate_existing": True})
     firings = _Firings(session, at, {case.id: case for case in cases})  # type: ignore[misc]
+    # a period that ended, a silence that became an answer: those move the case
+    moving = [clock for clock in clocks if clock.fires and clock.due_at <= at]
     for clock in clocks:
-        if clock.kind == "deadline":
+        if clock not in moving:
             firings.add(clock)
     firings.write()
-    for clock in clocks:
-        if clock.kind == "period":
+    for clock in moving:
+        if clock.is_running:
             case = firings.cases[clock.case_id]
-            # the period ended at its own instant, whenever we came to see it
-            when = max(clock.due_at, case.last_at)
-            case.fire(clock.fires or "", by=SYSTEM, at=when, recorded_at=at)
+            # it ended at its own instant, whenever we came to see it
+            case.fire(clock.fires or "", by=SYSTEM, at=max(clock.due_at, case.last_at), recorded_at=at)
 
 
 def _fire_or_park(session: Session, clock: Clock, at: datetime) -> None:
@@ -115,8 +116,9 @@ class _Firings:
     def add(self, clock: Clock) -> None:
         case = self.cases[clock.case_id]
         book = calendar(self.session, clock.edition)
-        folded, rung, after = firing(clock.ladder or "", clock.next_step or "", clock.counted, book, self.at)
-        scheduled = rung.instant(clock.counted, book)
+        folded, rung, after = firing(clock, clock.next_step or "", clock.counted, book, self.at)
+        scheduled = rung.instant(clock.counted, book) if folded else clock.next_at
+        assert scheduled is not None
         told, orphaned = self.directory.targets(case, rung.step)
         facts = {
             "clock": clock.id,

@@ -17,7 +17,7 @@ from sqlmodel import Field, Session, SQLModel, col
 from .db import insert_rows, instant, jsonb, primary_key, reference, write
 from .editions import calendar
 from .errors import Conflict
-from .ladder import first_step, ladder
+from .ladder import next_step, rungs_of, warning
 from .rules import Rule, rulebook
 from .worktime import OFFICE_ZONE, DayLine, Due, Limit, Pause, WorkCalendar, due, explain, period_end
 
@@ -40,7 +40,7 @@ class Clock(SQLModel, table=True):
     """`deadline` or `period`."""
     limits: str
     fires: str | None = None
-    """The event a period fires when it has run."""
+    """The event a period fires when it has run, or that a deadline's silence amounts to."""
     rule_pk: int = reference("rule.pk", index=True)
     rule_id: str
     rule_version: int
@@ -85,8 +85,17 @@ class Clock(SQLModel, table=True):
         return self.limit[4:5] == "-"
 
     @property
+    def allowed(self) -> Limit:
+        """The rule's limit and what it was extended by."""
+        limit = Limit.parse(self.limit)
+        return Limit(limit.value + self.extended_by, limit.unit)
+
+    @property
     def limit_title(self) -> str:
-        return f"至 {self.limit}" if self.is_by_fact else Limit.parse(self.limit).chinese
+        if self.is_by_fact:
+            return f"至 {self.limit}"
+        title = Limit.parse(self.limit).chinese
+        return f"{title}，延期{self.extensions}次，共{self.allowed.chinese}" if self.extensions else title
 
     @property
     def counted(self) -> Due:
@@ -102,6 +111,8 @@ class ClockPause(SQLModel, table=True):
     __tablename__ = "clock_pause"
     id: int | None = primary_key()
     clock_id: int = reference("clock.id", index=True)
+    rule_id: str | None = None
+    """The rule that allows and caps it; None: while the applicant corrects, or the case was closed."""
     reason: str
     evidence: str | None = None
     paused_at: datetime = instant()
@@ -174,13 +185,17 @@ RUNNING = (
 )
 
 
-def earliest(clocks: Sequence[Clock]) -> tuple[datetime | None, datetime | None]:
-    """`(next_due_at, warn_at)` of a case: of its running deadline that is due first."""
-    running = [clock for clock in clocks if clock.kind == "deadline" and clock.is_running]
-    if not running:
-        return None, None
-    first = min(running, key=lambda clock: clock.due_at)
-    return first.due_at, first.warn_at
+def times_of(clocks: Sequence[Clock]) -> dict[str, Any]:
+    """What a case shows of its clocks: due instant and warning of its running deadline that is due first, the earliest
+    end of its running periods, and whether one stands still."""
+    running = [clock for clock in clocks if clock.is_running]
+    first = min((c for c in running if c.kind == "deadline"), key=lambda clock: clock.due_at, default=None)
+    return {
+        "next_due_at": first and first.due_at,
+        "warn_at": first and first.warn_at,
+        "period_ends_at": min((clock.due_at for clock in running if clock.kind == "period"), default=None),
+        "is_paused": any(clock.paused_at and not clock.stopped_at for clock in clocks),
+    }
 
 
 @dataclass(frozen=True)
@@ -214,13 +229,11 @@ class Clocks:
         """
         rule = rulebook(self.session, self.books.rules).in_force(rule_id, self.case.law_day, self.case.path)
         counted = self._count(rule, kind, start)
-        ladder_name = rule.ladder if kind == "deadline" else None
-        step = first_step(ladder_name, counted, start, rule, self.calendar)
         clock = Clock(
             case_id=self.case.id,  # type: ignore[arg-type]
             kind=kind,
             limits=limits,
-            fires=fires,
+            fires=fires or (rule.on_expiry if kind == "deadline" else None),
             rule_pk=rule.pk,  # type: ignore[arg-type]
             rule_id=rule.id,
             rule_version=rule.version,
@@ -230,11 +243,30 @@ class Clocks:
             due_day=counted.due_day,
             due_at=counted.due_at,
             provisional=counted.provisional,
-            ladder=ladder_name,
-            warn_at=step.at if step and step.at < counted.due_at else None,
-            next_step=step.name if step else fires,
-            next_at=step.at if step else (counted.due_at if fires else None),
+            ladder=rule.ladder if kind == "deadline" else None,
         )
+        return self._begin(clock)
+
+    def go_on(self, ended: Clock) -> Clock:
+        """Let what was left of a clock that ended with its case run on in this one: meanwhile it stood still."""
+        fresh = {"id", "case_id", "stopped_at", "outcome", "generation", "next_step", "next_at", "last_fired_at"}
+        clock = Clock(case_id=self.case.id, **ended.model_dump(exclude=fresh))  # type: ignore[arg-type]
+        held = [
+            *self.session.scalars(select(ClockPause).where(col(ClockPause.clock_id) == ended.id)),
+            ClockPause(clock_id=0, reason="办结至重新办理", paused_at=ended.stopped_at, resumed_at=self.at),
+        ]
+        counted = counted_with(clock, [Pause(one.paused_at, one.resumed_at) for one in held], self.calendar)
+        clock.due_day, clock.due_at, clock.provisional = counted.due_day, counted.due_at, counted.provisional
+        clock.edition, clock.paused_at = counted.edition, None
+        self._begin(clock)
+        rows = [one.model_dump(exclude={"id"}) | {"clock_id": clock.id} for one in held]
+        insert_rows(self.session, ClockPause, rows)
+        return clock
+
+    def _begin(self, clock: Clock) -> Clock:
+        step = next_step(clock, clock.counted, self.calendar)
+        clock.next_step, clock.next_at = (step.name, step.at) if step else (None, None)
+        clock.warn_at = warning(clock, clock.counted, self.calendar)
         clock.id = insert_rows(self.session, Clock, [clock.model_dump(exclude={"id"})])[0]
         self.all.append(clock)
         self._line(clock, "started", None, clock.due_at)
@@ -257,22 +289,18 @@ class Clocks:
         self._change(clock, stopped_at=self.at, outcome=outcome, next_step=None, next_at=None)
         self._line(clock, "stopped", clock.due_at, clock.due_at)
 
-    def pause(self, clock: Clock, reason: str) -> None:
-        """Let a clock stand still: it has no card, no next step and no part in the case's due instant meanwhile."""
-        insert_rows(
-            self.session,
-            ClockPause,
-            [
-                {
-                    "clock_id": clock.id,
-                    "reason": reason,
-                    "evidence": None,
-                    "paused_at": self.at,
-                    "resumed_at": None,
-                    "cap_at": None,
-                }
-            ],
-        )
+    def pause(self, clock: Clock, reason: str, *, evidence: str | None = None, rule_id: str | None = None) -> None:
+        """Let a clock stand still: it has no card, no next step and no part in the case's due instant meanwhile.
+
+        `rule_id` caps it: a period starts whose end fires `resume`.
+        """
+        cap = None
+        if rule_id:
+            cap = self.start(rule_id, kind="period", limits=clock.limits, fires="resume", start=self.at).due_at
+        row = ClockPause(
+            clock_id=clock.id, rule_id=rule_id, reason=reason, evidence=evidence, paused_at=self.at, cap_at=cap  # type: ignore[arg-type]
+        )  # fmt: skip
+        insert_rows(self.session, ClockPause, [row.model_dump(exclude={"id"})])
         self._change(clock, paused_at=self.at, next_step=None, next_at=None)
         self._line(clock, "paused", clock.due_at, None)
 
@@ -283,57 +311,54 @@ class Clocks:
             .where(col(ClockPause.clock_id) == clock.id, col(ClockPause.resumed_at).is_(None))
             .values(resumed_at=self.at)
         )
+        self._change(clock, paused_at=None)
+        self.recount(clock, "resumed")
+
+    def extend(self, clock: Clock, by: int) -> None:
+        """延期: so much more of the limit's unit, counted from the start with what it had."""
+        self._change(clock, extensions=clock.extensions + 1, extended_by=clock.extended_by + by)
+        self.recount(clock, "extended")
+
+    def put_off(self, clock: Clock, until: datetime) -> None:
+        """Let the next step of the ladder wait until then; it is not lost, and the due instant stays."""
+        self._change(clock, next_at=until)
+        self._line(clock, "put_off", clock.due_at, clock.due_at)
+
+    def recount(self, clock: Clock, what: str) -> None:
+        """Count it anew on the newest edition, with its extensions and pauses, and plan its steps again."""
         old = clock.due_at
         counted = counted_with(clock, pauses_of(self.session, clock.id), self.calendar)  # type: ignore[arg-type]
-        moved = counted.due_at != old
         self._change(
             clock,
-            paused_at=None,
             due_day=counted.due_day,
             due_at=counted.due_at,
             provisional=counted.provisional,
             edition=counted.edition,
-            generation=clock.generation + moved,
+            generation=clock.generation + (counted.due_at != old),
         )
         self._replan(clock, counted)
-        self._line(clock, "resumed", old, counted.due_at)
+        self._line(clock, what, old, counted.due_at)
 
     def _replan(self, clock: Clock, counted: Due) -> None:
         """After the due day moved: steps already fired and still in the past stay fired, the others are pending again."""
         book = self.calendar
-        fired = {
-            row.step: row
-            for row in self.session.scalars(
-                select(Escalation).where(Escalation.clock_id == clock.id).order_by(Escalation.generation)  # type: ignore[arg-type]
-            )
-        }
-        carried = []
-        next_step = None
-        for step in ladder(clock.ladder):
-            at = step.instant(counted, book)
-            if step.name in fired and at <= self.at:
-                if fired[step.name].generation < clock.generation:
-                    carried.append((step, at))
-            elif next_step is None and step.is_for(clock, counted, book):
-                next_step = (step, at)
-        insert_rows(
-            self.session,
-            Escalation,
-            [
-                {"clock_id": clock.id, "generation": clock.generation, "step": step.name, "at": at,
-                 "event_id": fired[step.name].event_id, "fired_at": fired[step.name].fired_at, "outcome": "carried", "told": {}}
-                for step, at in carried
-            ],
-        )  # fmt: skip
-        warn = next(
-            (
-                s.instant(counted, book)
-                for s in ladder(clock.ladder)
-                if s.is_reminder and s.is_for(clock, counted, book)
-            ),
-            None,
+        rows = self.session.scalars(
+            select(Escalation).where(col(Escalation.clock_id) == clock.id).order_by(col(Escalation.generation))
         )
-        self._change(clock, warn_at=warn, next_step=next_step and next_step[0].name, next_at=next_step and next_step[1])
+        fired = {row.step: row for row in rows}
+        carried = [
+            {
+                "clock_id": clock.id, "generation": clock.generation, "step": rung.name, "at": rung.instant(counted, book),
+                "event_id": fired[rung.name].event_id, "fired_at": fired[rung.name].fired_at, "outcome": "carried", "told": {},
+            }
+            for rung in rungs_of(clock)
+            if rung.name in fired and rung.instant(counted, book) <= self.at and fired[rung.name].generation < clock.generation
+        ]  # fmt: skip
+        insert_rows(self.session, Escalation, carried)
+        step = next_step(clock, counted, book, self.at, fired)
+        self._change(
+            clock, warn_at=warning(clock, counted, book), next_step=step and step.name, next_at=step and step.at
+        )
 
     def _change(self, clock: Clock, **values: Any) -> None:
         write(self.session, clock, **values)
@@ -365,12 +390,9 @@ def pauses_of(session: Session, clock_id: int) -> list[Pause]:
 def counted_with(clock: Clock, pauses: list[Pause], book: WorkCalendar) -> Due:
     if clock.is_by_fact:
         return due_on(clock.due_day, book)
-    limit = Limit.parse(clock.limit)
-    return (
-        period_end(clock.started_at, limit, book)
-        if clock.kind == "period"
-        else due(clock.started_at, limit, book, pauses=pauses)
-    )
+    if clock.kind == "period":
+        return period_end(clock.started_at, clock.allowed, book)
+    return due(clock.started_at, clock.allowed, book, pauses=pauses)
 
 
 def explanation(session: Session, clock: Clock, at: datetime, stops: Sequence[ClockPause] = ()) -> list[DayLine]:
@@ -381,7 +403,5 @@ def explanation(session: Session, clock: Clock, at: datetime, stops: Sequence[Cl
     if clock.is_by_fact:
         return [DayLine(clock.due_day, True, "合同约定日，当日24时届满，不顺延")]
     pauses = [Pause(stop.paused_at, stop.resumed_at or max(at, stop.paused_at)) for stop in stops]
-    limit = Limit.parse(clock.limit)
-    return explain(
-        clock.started_at, limit, calendar(session, clock.edition), pauses=pauses, period=clock.kind == "period"
-    )
+    book = calendar(session, clock.edition)
+    return explain(clock.started_at, clock.allowed, book, pauses=pauses, period=clock.kind == "period")

@@ -63,7 +63,7 @@ METRICS = {
     "in_meeting": Metric(
         "提交联席会议", "逾期后已按催办阶梯提交联席会议、该期限尚未办结的在办案件。", CaseQuery(state="open", in_meeting=True)
     ),
-    "stale": Metric("久未办理", "没有期限在走、停在同一环节满30日的在办案件。", CaseQuery(state="open", stale=True)),
+    "stale": Metric("久未办理", "没有期限或期间在走、停在同一环节满30日的在办案件。", CaseQuery(state="open", stale=True)),
     "orphans": Metric("无人接收", "没有找到任何人可以通知的催办，每次计一条。", OrphanQuery()),
     "closed": Metric("已办结", "已经结束的案件（含撤回、不予通过等）。", CaseQuery(state="closed")),
     "on_time": Metric(

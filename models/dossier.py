@@ -21,7 +21,6 @@ from .people import Body, Desk, Person
 from .publicity import Publicity
 from .reading import square_metres
 from .rules import Rule
-from .territory import Estate
 from .worktime import OFFICE_ZONE, DayLine
 
 
@@ -94,7 +93,6 @@ class Dossier:
 
     case: Case
     kind: Kind
-    estate: Estate
     applicant: Body
     assignee: Person | None
     card: str | None
@@ -119,8 +117,7 @@ class Dossier:
 def dossier(session: Session, person: Person, case: Case, at: datetime) -> Dossier:
     """`case` as `person` may see it at `at`. Load the case through `access.see`."""
     kind = case.kind
-    whose = select(Estate, Body).join(Body, col(Body.id) == case.applicant_id).where(col(Estate.id) == case.estate_id)
-    estate, applicant = session.execute(whose).one()
+    applicant = session.get_one(Body, case.applicant_id)
     events = events_of(session, case)
     clocks = told_clocks(session, case, at)
     attachments = session.scalars(
@@ -133,7 +130,6 @@ def dossier(session: Session, person: Person, case: Case, at: datetime) -> Dossi
     return Dossier(
         case=case,
         kind=kind,
-        estate=estate,
         applicant=applicant,
         assignee=session.get(Person, case.assignee_id) if case.assignee_id else None,
         card=case.card(at),

@@ -4,25 +4,29 @@ Steps are counted from the due day; letters go out when the office opens. A step
 it (folded) unless that one is a letter, and letters keep a working day's distance: nobody gets three in a second.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from .rules import Step, shipped_ladders
 from .worktime import OFFICE_ZONE, Due, Limit, WorkCalendar, at_office_open
-
-if TYPE_CHECKING:
-    from .rules import Rule
 
 PROMPT = timedelta(hours=1)
 """A red card fired within this of its instant counts as fired on the due day."""
 
 
 class Limited(Protocol):
+    """What a ladder must know of a clock. `fires`: the event that its silence amounts to, if any."""
+
     @property
     def started_at(self) -> datetime: ...
     @property
     def limit(self) -> str: ...
+    @property
+    def ladder(self) -> str | None: ...
+    @property
+    def fires(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,13 @@ class Rung:
     @property
     def is_letter(self) -> bool:
         """After the due day: goes out at 08:30 and keeps its distance."""
-        return self.step.when.startswith("+")
+        return self.step.when.startswith("+") and "wd" in self.step.when
 
     def instant(self, due: Due, calendar: WorkCalendar) -> datetime:
         if self.is_at_due:
             return due.due_at
+        if self.step.when.endswith("h"):
+            return due.due_at + timedelta(hours=int(self.step.when.removesuffix("h")))
         days, clock = self.step.when.split()
         day = calendar.add_working(due.due_day, int(days.removesuffix("wd")))
         return datetime.combine(day, time.fromisoformat(clock), OFFICE_ZONE)
@@ -71,7 +77,9 @@ class Rung:
 
 def _reaches(limit: str, minimum: str) -> bool:
     given, least = Limit.parse(limit), Limit.parse(minimum)
-    return given.unit == "mo" or (given.unit in ("wd", "d") and given.value >= least.value)
+    if given.is_by_the_hour or least.is_by_the_hour:
+        return given.is_by_the_hour and least.is_by_the_hour and given.value >= least.value
+    return given.unit == "mo" or given.value >= least.value
 
 
 def ladder(name: str | None) -> tuple[Rung, ...]:
@@ -81,6 +89,12 @@ def ladder(name: str | None) -> tuple[Rung, ...]:
     from .casetypes import casetypes
 
     return tuple(Rung(step) for step in shipped_ladders()[name] if step.opens is None or step.opens in casetypes())
+
+
+def rungs_of(clock: Limited) -> tuple[Rung, ...]:
+    """Of a limit whose silence is an answer only the reminders: at the due instant the case moves by itself."""
+    rungs = ladder(clock.ladder)
+    return tuple(rung for rung in rungs if rung.is_reminder) if clock.fires else rungs
 
 
 def step_named(name: str) -> Step | None:
@@ -94,28 +108,37 @@ class Planned:
     at: datetime
 
 
-@dataclass(frozen=True)
-class _Start:
-    started_at: datetime
-    limit: str
+def next_step(
+    clock: Limited, due: Due, calendar: WorkCalendar, at: datetime | None = None, fired: Collection[str] = ()
+) -> Planned | None:
+    """The first step that is still to come; steps that have `fired`, with an instant no later than `at`, stay fired."""
+    for rung in rungs_of(clock):
+        instant = rung.instant(due, calendar)
+        if not (rung.name in fired and at and instant <= at) and rung.is_for(clock, due, calendar):
+            return Planned(rung.name, instant)
+    return Planned(clock.fires, due.due_at) if clock.fires else None
 
 
-def first_step(name: str | None, due: Due, start: datetime, rule: "Rule", calendar: WorkCalendar) -> Planned | None:
-    limit = due.due_day.isoformat() if rule.fact else rule.value
-    for rung in ladder(name):
-        if rung.is_for(_Start(start, limit), due, calendar):
-            return Planned(rung.name, rung.instant(due, calendar))
-    return None
+def warning(clock: Limited, due: Due, calendar: WorkCalendar) -> datetime | None:
+    """From when on the card is yellow: its reminder's instant."""
+    return next(
+        (
+            rung.instant(due, calendar)
+            for rung in rungs_of(clock)
+            if rung.is_reminder and rung.is_for(clock, due, calendar)
+        ),
+        None,
+    )
 
 
 def firing(
-    name: str, step: str, due: Due, calendar: WorkCalendar, at: datetime
+    clock: Limited, step: str, due: Due, calendar: WorkCalendar, at: datetime
 ) -> tuple[list[Rung], Rung, Planned | None]:
     """What happens when `step` is found due at `at`: the missed steps folded away, the one that fires, and the next.
 
     A missed step folds into the next while that one is due too and is no letter.
     """
-    rungs = ladder(name)
+    rungs = rungs_of(clock)
     index = next(i for i, rung in enumerate(rungs) if rung.name == step)
     folded = []
     while index + 1 < len(rungs) and not rungs[index + 1].is_letter and rungs[index + 1].instant(due, calendar) <= at:
@@ -123,7 +146,7 @@ def firing(
         index += 1
     fires = rungs[index]
     if index + 1 == len(rungs):
-        return folded, fires, None
+        return folded, fires, Planned(clock.fires, due.due_at) if clock.fires else None
     after = rungs[index + 1]
     nominal = after.instant(due, calendar)
     if after.is_letter:

@@ -12,9 +12,8 @@ due=today   the day that ends at `next_due_at` is today or earlier, and the dead
 due=3wd     that day is no later than the third working day, today being the first if it is one; not missed. 5wd likewise
 paused      a clock of the case stands still (中止)
 waiting     the case lies at the applicant's desk
-stale       久未办理: open, no deadline runs, and in its stage for thirty days
-in_meeting  a step of its ladder that puts a case before another type's meeting has fired for a clock that still runs. Such a step
-            is on no ladder before that type is installed (`ladder.ladder`), so until then no case is
+stale       久未办理: open, no clock runs, and in its stage for thirty days
+in_meeting  it stands on the agenda of an escalation case, and is not settled there
 missed      a deadline of the case ended late, or is over and has not ended
 rated       counts in the on-time rate: a stage's deadline that ended on time or late or is overdue; a case that is closed or has missed one
 overdue     of a clock: not stopped and missed, before it was paused if it is; a pause begun later undoes nothing
@@ -34,13 +33,13 @@ from sqlmodel import Session, col
 
 from .access import visible_to
 from .case import STALE_AFTER, Case, title_of
-from .clock import WHOLE_CASE, Clock, Escalation
+from .clock import WHOLE_CASE, Clock
 from .editions import calendar
 from .errors import Invalid
-from .ladder import ladder
+from .links import AgendaItem
 from .notices import Orphan
 from .people import Body, Desk, Person
-from .rules import Rule, shipped_ladders
+from .rules import Rule
 from .territory import Area, Estate
 from .worktime import LAST_YEAR, OFFICE_ZONE, WorkCalendar
 
@@ -313,17 +312,12 @@ def _has_card(card: str, at: datetime) -> ColumnElement[bool]:
 
 def _is_stale(at: datetime) -> ColumnElement[bool]:
     """Of an open case. It is not said again here: the index over open cases has no `closed_at` to read it from."""
-    return and_(col(Case.next_due_at).is_(None), col(Case.stage_since) <= at - STALE_AFTER)
+    nothing_runs = and_(col(Case.next_due_at).is_(None), col(Case.period_ends_at).is_(None))
+    return and_(nothing_runs, col(Case.stage_since) <= at - STALE_AFTER)
 
 
 def _is_in_meeting() -> ColumnElement[bool]:
-    steps = [rung.name for name in shipped_ladders() for rung in ladder(name) if rung.step.opens]
-    put_before = (
-        select(Clock.case_id)  # type: ignore[call-overload]
-        .join(Escalation, col(Escalation.clock_id) == col(Clock.id))
-        .where(col(Escalation.step).in_(steps), col(Clock.stopped_at).is_(None))
-    )
-    return col(Case.id).in_(put_before)
+    return col(Case.id).in_(select(AgendaItem.case_id).where(col(AgendaItem.settled_at).is_(None)))  # type: ignore[call-overload]
 
 
 def _has_missed(at: datetime) -> ColumnElement[bool]:

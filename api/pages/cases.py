@@ -396,7 +396,7 @@ def _options(session: Session, d: Dossier) -> Options:
         return {}
     counted = (
         select(Decision)
-        .where(col(Decision.estate_id) == d.estate.id, col(Decision.counted_at).is_not(None))
+        .where(col(Decision.estate_id) == d.case.estate_id, col(Decision.counted_at).is_not(None))
         .order_by(col(Decision.id).desc())
     )
     return {
@@ -419,7 +419,7 @@ def _about(d: Dossier) -> list[tuple[str, str]]:
         if value not in (None, "", [])
     ]
     return [
-        ("小区", d.estate.name),
+        ("小区", d.case.place),
         ("申请人", d.applicant.name),
         *details,
         ("立案", day(d.case.opened_at)),

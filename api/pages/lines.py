@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from models.case import Case
-from models.clock import Clock
 from models.people import Desk, Person
-from models.territory import Estate
 
 from ..cases import names
 from .render import last_day
@@ -19,11 +16,13 @@ from .render import last_day
 @dataclass(frozen=True)
 class Line:
     case: Case
-    estate: str
     assignee: str | None
     at: datetime
-    period_end: date | None
-    """The last day of a period that runs (公示、通知、表决), where no deadline does."""
+
+    @property
+    def period_end(self) -> date | None:
+        """The last day of a period that runs (公示、通知、表决)."""
+        return last_day(self.case.period_ends_at) if self.case.period_ends_at else None
 
     @property
     def title(self) -> str:
@@ -57,18 +56,9 @@ class Line:
 
 
 def lines(session: Session, cases: Sequence[Case], at: datetime) -> list[Line]:
-    """In three queries, however many there are."""
-    estates = names(session, Estate, {case.estate_id for case in cases})
+    """In one query, however many there are."""
     people = names(session, Person, {case.assignee_id for case in cases if case.assignee_id})
-    waiting = [case.id for case in cases if case.is_open and case.current.periods]
-    running = select(Clock).where(
-        col(Clock.case_id).in_(waiting), col(Clock.stopped_at).is_(None), col(Clock.kind) == "period"
-    )
-    ends = {clock.case_id: clock.due_day for clock in session.scalars(running)} if waiting else {}
-    return [
-        Line(case, estates[case.estate_id], people.get(case.assignee_id or 0), at, ends.get(case.id or 0))
-        for case in cases
-    ]
+    return [Line(case, people.get(case.assignee_id or 0), at) for case in cases]
 
 
 def heading(case: Case) -> str:

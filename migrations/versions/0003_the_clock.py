@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from migrations.guards import GUARDS, UNGUARD
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -82,12 +84,14 @@ def upgrade() -> None:
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decision", sa.String(), nullable=True),
         sa.Column("rebase_id", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("decided_by_id <> made_by_id or state = 'withdrawn'", name=op.f("ck_proposal_two_persons")),
         sa.ForeignKeyConstraint(["decided_by_id"], ["person.id"], name=op.f("fk_proposal_decided_by_id")),
         sa.ForeignKeyConstraint(["made_by_id"], ["person.id"], name=op.f("fk_proposal_made_by_id")),
         sa.ForeignKeyConstraint(["preview_id"], ["job.id"], name=op.f("fk_proposal_preview_id")),
         sa.ForeignKeyConstraint(["rebase_id"], ["job.id"], name=op.f("fk_proposal_rebase_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_proposal")),
     )
+    op.create_index("ix_proposal_open", "proposal", ["id"], unique=False, postgresql_where=sa.text("state = 'open'"))
     op.create_table(
         "link",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -166,6 +170,11 @@ def upgrade() -> None:
         postgresql_where=sa.text("closed_at is null"),
         postgresql_ops={"path": "text_pattern_ops"},
     )
+    op.execute('update "case" set place = estate.name from estate where estate.id = estate_id')
+    op.execute(
+        'update "case" set period_ends_at = (select min(due_at) from clock'
+        " where case_id = \"case\".id and kind = 'period' and stopped_at is null)"
+    )
     op.create_index(
         "uq_case_serves",
         "case",
@@ -200,9 +209,11 @@ def upgrade() -> None:
     op.add_column("substitution", sa.Column("ended_by_id", sa.BigInteger(), nullable=True))
     op.create_foreign_key(op.f("fk_substitution_made_by_id"), "substitution", "person", ["made_by_id"], ["id"])
     op.create_foreign_key(op.f("fk_substitution_ended_by_id"), "substitution", "person", ["ended_by_id"], ["id"])
+    op.execute(GUARDS)
 
 
 def downgrade() -> None:
+    op.execute(UNGUARD)
     op.drop_constraint(op.f("fk_substitution_ended_by_id"), "substitution", type_="foreignkey")
     op.drop_constraint(op.f("fk_substitution_made_by_id"), "substitution", type_="foreignkey")
     op.drop_column("substitution", "ended_by_id")
@@ -258,6 +269,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_link_to_id"), table_name="link")
     op.drop_index(op.f("ix_link_from_id"), table_name="link")
     op.drop_table("link")
+    op.drop_index("ix_proposal_open", table_name="proposal", postgresql_where=sa.text("state = 'open'"))
     op.drop_table("proposal")
     op.drop_index("uq_message_person_id_kind_slot", table_name="message")
     op.drop_index("ix_message_unsent", table_name="message", postgresql_where=sa.text("retry_at is not null"))

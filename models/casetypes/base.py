@@ -12,7 +12,6 @@ bear `move.facts is None` (the desk asks which moves to offer before anything is
 import importlib
 import importlib.util
 import pkgutil
-import re
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -20,18 +19,9 @@ from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    WithJsonSchema,
-)
+from pydantic import BaseModel
 from sqlmodel import Session, SQLModel
 from statemachine import Event, State, StateChart
 from statemachine.exceptions import TransitionNotAllowed
@@ -40,126 +30,11 @@ from ..errors import Conflict, Forbidden, Invalid
 from ..people import Actor, Desk
 from ..settings import settings
 from ..worktime import OFFICE_ZONE
+from .facts import Cents, Day, Facts, Line, Paragraph, Wrong, parse
 
 if TYPE_CHECKING:
     from ..case import Case
     from ..clock import Clock
-
-
-# --- facts -----------------------------------------------------------------------------------------------------------
-
-
-class Facts(BaseModel):
-    """What a person states with an event. Ids, codes, integers and short texts only: facts are hashed and never floats."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-
-def _fen(value: Any) -> Any:
-    if isinstance(value, bool | float):
-        # pydantic turns only ValueError into an answer
-        raise ValueError('金额请填整数“分”，或写成 "1234.50" 这样的“元”，最多两位小数')  # noqa: TRY004
-    if isinstance(value, str):
-        text = value.strip().replace(",", "").replace("，", "").removesuffix("元").removeprefix("¥")
-        if not re.fullmatch(r"\d{1,12}(\.\d{1,2})?", text):
-            raise ValueError("金额须为数字，单位元，最多两位小数，例如 12345.60")
-        yuan, _, cents = text.partition(".")
-        return int(yuan) * 100 + int(cents.ljust(2, "0"))
-    return value
-
-
-def _visible(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("内容中有不可见的空字符，请删除后重试")
-    return text
-
-
-def _within_ten_years(day: date, info: ValidationInfo) -> date:
-    at: datetime | None = (info.context or {}).get("at")
-    if day.year < 2000 or (at and day.year > at.year + 10):
-        raise ValueError(f"日期 {day:%Y-%m-%d} 不合常理，请核对年份")
-    return day
-
-
-Cents = Annotated[
-    int,
-    BeforeValidator(_fen),
-    Field(ge=0, le=10**14),
-    WithJsonSchema(
-        {
-            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d{1,12}(\.\d{1,2})?$"}],
-            "description": "整数为分；字符串为元，最多两位小数",
-            "format": "cents",
-        }
-    ),
-]
-Day = Annotated[date, AfterValidator(_within_ten_years)]
-Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_visible)]
-Paragraph = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_visible)]
-
-SENTENCES = {
-    "missing": "此项必填",
-    "extra_forbidden": "没有这一项",
-    "string_too_short": "此项不能为空",
-    "string_too_long": "内容过长，最多{max_length}个字",
-    "greater_than": "必须大于{gt}",
-    "greater_than_equal": "不能小于{ge}",
-    "less_than_equal": "不能大于{le}",
-    "date_from_datetime_parsing": "日期须写成 2026-09-30",
-    "date_parsing": "日期须写成 2026-09-30",
-    "int_parsing": "须为整数",
-    "int_type": "须为整数",
-    "string_type": "须为文字",
-    "bool_parsing": "须为是或否",
-    "too_short": "至少填写{min_length}项",
-    "list_type": "须为列表",
-    "literal_error": "只能是：{expected}",
-    "enum": "只能是：{expected}",
-    "model_type": "须为一组字段",
-    "model_attributes_type": "须为一组字段",
-    "dict_type": "须为一组字段",
-    "string_unicode": "内容中有无法保存的字符",
-    "int_from_float": "须为整数",
-    "int_parsing_size": "数字过大",
-    "datetime_type": "时间须写成 2026-09-30T09:00:00+08:00",
-    "datetime_parsing": "时间须写成 2026-09-30T09:00:00+08:00",
-    "datetime_from_date_parsing": "时间须写成 2026-09-30T09:00:00+08:00",
-    "timezone_aware": "时间须带时区，例如 2026-09-30T09:00:00+08:00",
-    "date_type": "日期须写成 2026-09-30",
-    "bool_type": "须为是或否",
-    "less_than": "必须小于{lt}",
-    "too_long": "最多填写{max_length}项",
-    "string_pattern_mismatch": "格式不对",
-}
-
-
-def parse(model: type[BaseModel], values: Mapping[str, Any] | None, at: datetime) -> BaseModel:
-    """`values` as `model`; raises `Invalid` naming the first field that is wrong, in words a clerk understands.
-
-    `at` is the day against which far-off dates are judged.
-    """
-    try:
-        return model.model_validate(dict(values or {}), context={"at": at})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or None
-        wrong = (
-            first["ctx"]["error"] if first["type"] == "value_error" else SENTENCES.get(first["type"], "内容不符合要求")
-        )
-        described = model.model_fields.get(str(first["loc"][0])) if first["loc"] else None
-        label = (described and described.title) or name or "填写内容"
-        raise Invalid(f"{label}：{str(wrong).format(**first.get('ctx', {}))}。", field=name) from None
-
-
-class Wrong(str):
-    """An obstacle that is one wrong input rather than the wrong moment: answered as `Invalid`, with its field."""
-
-    field: str
-
-    def __new__(cls, field: str, sentence: str) -> Self:
-        wrong = super().__new__(cls, sentence)
-        wrong.field = field
-        return wrong
 
 
 # --- stages ----------------------------------------------------------------------------------------------------------
@@ -200,7 +75,8 @@ class Stage(State):
     `deadline` is the rule by which the desk must have acted; `periods` run one after the other, and each end is an event.
     `also` names desks that may act here besides the one that holds the case. `holds_asker` marks the correction: the
     clock of the stage it was asked from is paused while the case is here. `waits_on` says whom a stage without clock
-    waits for.
+    waits for. `pause` and `extension` are the rules by which the stage's deadline may stand still (中止; the rule's value
+    caps it) and be extended (延期; the rule's value is how much at most).
     """
 
     def __init__(
@@ -213,6 +89,8 @@ class Stage(State):
         also: tuple[Desk, ...] = (),
         holds_asker: bool = False,
         waits_on: str | None = None,
+        pause: str | None = None,
+        extension: str | None = None,
         needs: tuple[Need, ...] = (),
         initial: bool = False,
         final: bool = False,
@@ -225,11 +103,24 @@ class Stage(State):
         self.also = also
         self.holds_asker = holds_asker
         self.waits_on = waits_on
+        self.pause = pause
+        self.extension = extension
         self.needs = needs
 
     @property
     def desks(self) -> tuple[Desk, ...]:
         return ((self.desk,) if self.desk else ()) + self.also
+
+
+@dataclass(frozen=True)
+class Reopening:
+    """What is found wrong after the end opens a linked case of the same type at `stage`.
+
+    `limit`: `new` gives that stage its whole limit again, `continued` what was left of it when the case ended.
+    """
+
+    stage: str
+    limit: Literal["new", "continued"] = "new"
 
 
 @dataclass
@@ -256,12 +147,40 @@ class Move:
 
     def running(self, kind: str) -> "Clock | None":
         """The stage's running clock of that kind (`deadline` or `period`)."""
-        return next(
-            (c for c in self.clocks if c.kind == kind and c.limits == self.case.stage and not c.paused_at), None
-        )
+        return next((c for c in self.of_stage(kind) if not c.paused_at), None)
+
+    def of_stage(self, kind: str) -> "list[Clock]":
+        """The stage's clocks of that kind that have not stopped, those that stand still included."""
+        return [clock for clock in self.clocks if clock.kind == kind and clock.limits == self.case.stage]
 
 
 # --- types -----------------------------------------------------------------------------------------------------------
+
+
+class Standing(Protocol):
+    """An event that every type has wherever a stage allows it, and that moves no stage (`models/standing.py`)."""
+
+    id: str
+    name: str
+    facts: type[Facts]
+    paper: Paper | None
+    by_head: bool
+    """Only the head of the desk may."""
+    by_time: bool
+    """Time may bring it about too."""
+
+    def desk(self, kind: "type[CaseType]", stage: Stage) -> Desk | None:
+        """At whose desk it is done at that stage; None: it is not."""
+
+    def obstacle(self, move: Move) -> str | None:
+        """The sentence that a refused person reads."""
+
+    def do(self, move: Move, clocks: Any) -> None:
+        """Change the stage's clock, and say in `move.record` what changed."""
+
+
+STANDING: dict[str, Standing] = {}
+"""By id; `models/standing.py` fills it."""
 
 
 @dataclass
@@ -301,6 +220,7 @@ class CaseType(StateChart[_Seat]):
     """Event that ends the case → in which word it ended."""
     enterable_afterwards: ClassVar[set[str]] = set()
     """Events whose day may lie before they are typed (补录)."""
+    reopening: ClassVar[Reopening | None] = None
 
     # --- what the desk asks ---
 
@@ -317,16 +237,21 @@ class CaseType(StateChart[_Seat]):
         return next(stage for stage in cls.stages() if stage.initial)
 
     @classmethod
-    def event(cls, name: str) -> Event:
+    def event(cls, name: str) -> Event | Standing:
         """The event; raises `Invalid` where the type has none of that name."""
-        found = _events(cls).get(name)
+        found = _events(cls).get(name) or STANDING.get(name)
         if found is None:
             raise Invalid(f"“{cls.title}”没有“{name}”这一办理动作。", field="name")
         return found
 
     @classmethod
     def event_names(cls) -> Collection[str]:
+        """The type's own events; those that every type has are in `STANDING`."""
         return _events(cls).keys()
+
+    @classmethod
+    def has(cls, name: str) -> bool:
+        return name in _events(cls) or name in STANDING
 
     @classmethod
     def leaving(cls, name: str) -> list[Any]:
@@ -335,25 +260,38 @@ class CaseType(StateChart[_Seat]):
 
     @classmethod
     def events_from(cls, stage: Stage) -> list[str]:
+        """Those of the type, which lead on from `stage`."""
         return list(dict.fromkeys(str(t.event) for t in stage.transitions))
 
     @classmethod
+    def standing_at(cls, stage: Stage) -> list[str]:
+        """Those that every type has, which stay at `stage`."""
+        return [name for name, standing in STANDING.items() if standing.desk(cls, stage)]
+
+    @classmethod
     def who(cls, name: str, stage: Stage) -> list[Desk]:
-        """The desks that may fire `name` at `stage`; `Desk.SYSTEM` for the end of a period."""
+        """The desks that may fire `name` at `stage`; `Desk.SYSTEM` for what time brings about.
+
+        Of an event that is for heads only (`Standing.by_head`), the desk whose head may.
+        """
+        if name in STANDING:
+            desk = STANDING[name].desk(cls, stage)
+            return [desk, Desk.SYSTEM] if desk and STANDING[name].by_time else [desk] if desk else []
         desks = [desk for desk in stage.desks if name in cls.may.get(desk, ())]
-        return desks + ([Desk.SYSTEM] if any(period.ends == name for period in stage.periods) else [])
+        by_time = name in cls.may.get(Desk.SYSTEM, ()) or cls.clock_of_period(stage, name)
+        return desks + ([Desk.SYSTEM] if by_time else [])
 
     @classmethod
     def facts_of(cls, name: str, stage: str | None = None) -> type[Facts]:
         """What is stated with an event at `stage`; without one, at whichever stage most is."""
-        stated = cls.facts.get(name, Facts)
+        stated = STANDING[name].facts if name in STANDING else cls.facts.get(name, Facts)
         if not isinstance(stated, Mapping):
             return stated
         return stated.get(stage, Facts) if stage else max(stated.values(), key=lambda facts: len(facts.model_fields))
 
     @classmethod
     def paper_for(cls, name: str, to_stage: str) -> Paper | None:
-        paper = cls.paper.get(name)
+        paper = STANDING[name].paper if name in STANDING else cls.paper.get(name)
         return paper.get(to_stage) if isinstance(paper, Mapping) else paper
 
     @classmethod
@@ -369,14 +307,15 @@ class CaseType(StateChart[_Seat]):
         Raises `Conflict`, or `Invalid` for a `Wrong`, saying which obstacle stands in the way.
         """
         before = cls.stage(move.stage)
+        if move.name in STANDING:
+            if obstacle := STANDING[move.name].obstacle(move):
+                raise _refusal(obstacle)
+            return before
         machine = cls._standing_at(move.stage)
         try:
             machine.send(move.name, move=move)
         except TransitionNotAllowed:
-            obstacle = cls.obstacle(move, before)
-            if isinstance(obstacle, Wrong):
-                raise Invalid(obstacle, field=obstacle.field) from None
-            raise Conflict(obstacle or cls._out_of_turn(move.name, before)) from None
+            raise _refusal(cls.obstacle(move, before) or cls._out_of_turn(move.name, before)) from None
         to = cls.stage(machine.model.stage)
         if to.final:
             # a machine that has come to its end does not start again
@@ -395,6 +334,8 @@ class CaseType(StateChart[_Seat]):
     @classmethod
     def obstacle(cls, move: Move, stage: Stage) -> str | None:
         """The sentence of the first guard that keeps `move` from happening at `stage`, or None."""
+        if move.name in STANDING:
+            return STANDING[move.name].obstacle(move)
         machine = cls._standing_at(stage.id)
         sentences = [
             getattr(machine, spec.func)(move)
@@ -407,6 +348,8 @@ class CaseType(StateChart[_Seat]):
 
     @classmethod
     def offers(cls, move: Move) -> bool:
+        if move.name in STANDING:
+            return True
         machine = cls._standing_at(move.stage)
         return any(event.id == move.name for event in machine.enabled_events(move=move))
 
@@ -421,9 +364,15 @@ class CaseType(StateChart[_Seat]):
     @classmethod
     def refuse_stranger(cls, name: str, stage: Stage) -> Forbidden:
         title, desks = cls.event(name).name, cls.who(name, stage)
+        if name in STANDING and STANDING[name].by_head:
+            return Forbidden(f"“{title}”由{desks[0].title}负责人办理，您没有这一权限。")
         if desks == [Desk.SYSTEM]:
             return Forbidden(f"“{title}”到期由系统自动办理，不需要人工操作。")
         return Forbidden(f"“{title}”由{'、'.join(desk.title for desk in desks)}办理，您没有这一权限。")
+
+
+def _refusal(obstacle: str) -> Conflict | Invalid:
+    return Invalid(obstacle, field=obstacle.field) if isinstance(obstacle, Wrong) else Conflict(obstacle)
 
 
 @cache
@@ -467,3 +416,9 @@ def casetype(type_id: str) -> type[CaseType]:
             field="type",
         )
     return found
+
+
+__all__ = [
+    "CaseType", "Cents", "Day", "Facts", "Line", "Move", "Need", "Paper", "Paragraph", "Period", "Reopening", "Stage", "Wrong",
+    "casetype", "casetypes", "parse",
+]  # fmt: skip
