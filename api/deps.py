@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from models.access import as_of
+from models.access import present
 from models.errors import Forbidden, Unauthenticated
 from models.office import office_now, real_now
 from models.people import Person
@@ -73,7 +73,10 @@ async def csrf_sent(request: Request) -> AsyncIterator[str]:
 
 
 def me(request: Request, session: Db, at: Now, csrf: Annotated[str, Depends(csrf_sent)]) -> Person:
-    """Who asks, by bearer token or by the session cookie, with the posts held today. Raises `Unauthenticated`, `Forbidden`."""
+    """Who asks, by bearer token or by the session cookie, with the posts held today by them and by those they stand in for.
+
+    Raises `Unauthenticated`, `Forbidden`.
+    """
     bearer = request.headers.get("authorization", "")
     if bearer.lower().startswith("bearer "):
         person = _by_token(session, bearer[7:].strip())
@@ -81,7 +84,7 @@ def me(request: Request, session: Db, at: Now, csrf: Annotated[str, Depends(csrf
         person = _by_cookie(request, session, csrf)
     if person is None or not person.is_active:
         raise Unauthenticated("请先登录。")
-    request.state.me = as_of(person, at.astimezone(OFFICE_ZONE).date())
+    request.state.me = present(session, person, at.astimezone(OFFICE_ZONE).date())
     return person
 
 

@@ -1,18 +1,19 @@
 """Who may see which case, and who may do what to it. The only place that answers either."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, or_, select
+from sqlalchemy import CTE, ColumnElement, and_, false, func, literal, or_, select, true
+from sqlalchemy.orm import lazyload
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col
 
 from .case import Case
-from .casetypes.base import CaseType, Move, Stage
+from .casetypes.base import STANDING, CaseType, Move, Stage
 from .decisions import Decision
-from .errors import Forbidden, NotFound
-from .people import Actor, Desk, Person, Post, Role, System
+from .errors import Conflict, Forbidden, Invalid, NotFound
+from .people import LEVEL_OF_DESK, Actor, Desk, Hand, Person, Post, Role, Substitution, System
 from .territory import LEVELS, Estate, path_at, within
 
 DESK_OF_ROLE = {
@@ -26,11 +27,13 @@ DESK_OF_ROLE = {
 }
 KIND_OF_DESK = {Desk.STREET: "street_office", Desk.DISTRICT: "district_housing", Desk.CITY: "fund_centre"}
 """What kind of body an office's desk belongs to."""
-LEVEL_OF_DESK = {Desk.STREET: "street", Desk.DISTRICT: "district", Desk.CITY: "city"}
 HEAD_OF_DESK = {Desk.STREET: Role.HEAD, Desk.DISTRICT: Role.DISTRICT_HEAD, Desk.CITY: Role.SUPERVISOR}
 SEES_ITS_AREA = {
     Role.CLERK, Role.HEAD, Role.REVIEWER, Role.DISTRICT_HEAD, Role.PAYER, Role.SUPERVISOR, Role.DUTY, Role.AUDITOR,
 }  # fmt: skip
+OVERSEES = {Role.SUPERVISOR, Role.HEAD, Role.DISTRICT_HEAD, Role.AUDITOR, Role.ADMIN, Role.DUTY}
+LONGEST_CHAIN = 20
+"""Links of a chain of substitutes that are followed: no office has as many, and no circle turns for ever."""
 
 
 def as_of(person: Person, day: date) -> Person:
@@ -39,39 +42,83 @@ def as_of(person: Person, day: date) -> Person:
     return person
 
 
+def present(session: Session, person: Person, day: date) -> Person:
+    """`as_of`, and with the posts of those whom they stand in for on `day`, also through others (A→B→C): `Person.hands`.
+
+    In one query. Whose account is closed is stood in for as long as their posts last. A substitute acts on cases only:
+    rosters, rules and calendars are kept by one's own posts.
+    """
+    held = and_(
+        col(Post.person_id) == col(Person.id),
+        col(Post.from_day) <= day,
+        or_(col(Post.to_day).is_(None), col(Post.to_day) >= day),
+    )
+    chain = _stood_in_for(col(Substitution.substitute_id) == person.id, day)
+    nearest = select(chain.c.id, func.min(chain.c.step).label("step")).group_by(chain.c.id).subquery()
+    rows = session.execute(
+        select(Person, Post)
+        .join(nearest, nearest.c.id == col(Person.id))
+        .outerjoin(Post, held)
+        .where(col(Person.id) != person.id)
+        .order_by(nearest.c.step, col(Person.id), col(Post.id))
+        .options(lazyload(Person.posts))  # type: ignore[arg-type]
+    ).all()
+    people = {one.id: one for one, _ in rows}
+    covers = [Hand(one, [post for other, post in rows if other is one and post]) for one in people.values()]
+    return as_of(person, day).covering(covers)
+
+
+def _stood_in_for(first: ColumnElement[bool], day: date) -> CTE:
+    """Ids of those whom a person stands in for, with how many steps away; there are no circles."""
+    in_effect = Substitution.in_effect(day)
+    chain = (
+        select(col(Substitution.absent_id).label("id"), literal(1).label("step"))
+        .where(first, in_effect)
+        .cte("stood_in_for", recursive=True)
+    )
+    further = select(col(Substitution.absent_id), chain.c.step + 1).join(
+        chain, col(Substitution.substitute_id) == chain.c.id
+    )
+    return chain.union(further.where(in_effect, chain.c.step < LONGEST_CHAIN))
+
+
 def visible_to(person: Person) -> Any:
     """`select(Case)` narrowed to what this person may see: officers their area, agents what their company asked for,
-    committee members and owners their estate."""
+    committee members and owners their estate; and what those may see whom they stand in for."""
     return select(Case).where(_sees(person))
 
 
 def _sees(person: Person) -> ColumnElement[bool]:
-    clauses: list[ColumnElement[bool]] = []
-    for post in person.posts:
+    clauses: dict[Any, ColumnElement[bool]] = {}
+    for post in _posts(person):
         if post.role in SEES_ITS_AREA:
-            clauses.append(col(Case.path).like(f"{post.area_path}%"))
+            clauses[post.area_path] = col(Case.path).like(f"{post.area_path}%")
         elif post.role == Role.AGENT:
-            clauses.append(col(Case.applicant_id) == post.body_id)
+            clauses["applicant", post.body_id] = col(Case.applicant_id) == post.body_id
         elif post.role == Role.COMMITTEE:
-            clauses.append(col(Case.committee_id) == post.body_id)
+            clauses["committee", post.body_id] = col(Case.committee_id) == post.body_id
         elif post.role == Role.OWNER:
-            clauses.append(col(Case.estate_id) == post.estate_id)
-    return or_(*clauses) if clauses else false()
+            clauses["estate", post.estate_id] = col(Case.estate_id) == post.estate_id
+    return or_(*clauses.values()) if clauses else false()
 
 
 def estates_visible_to(person: Person) -> Any:
     """`select(Estate)`, narrowed in the same way."""
-    clauses: list[ColumnElement[bool]] = []
-    for post in person.posts:
+    clauses: dict[Any, ColumnElement[bool]] = {}
+    for post in _posts(person):
         if post.role in SEES_ITS_AREA:
-            clauses.append(col(Estate.path).like(f"{post.area_path}%"))
+            clauses[post.area_path] = col(Estate.path).like(f"{post.area_path}%")
         elif post.role == Role.AGENT:
-            clauses.append(col(Estate.company_id) == post.body_id)
+            clauses["company", post.body_id] = col(Estate.company_id) == post.body_id
         elif post.role == Role.COMMITTEE:
-            clauses.append(col(Estate.committee_id) == post.body_id)
+            clauses["committee", post.body_id] = col(Estate.committee_id) == post.body_id
         elif post.role == Role.OWNER:
-            clauses.append(col(Estate.id) == post.estate_id)
-    return select(Estate).where(or_(*clauses) if clauses else false())
+            clauses["estate", post.estate_id] = col(Estate.id) == post.estate_id
+    return select(Estate).where(or_(*clauses.values()) if clauses else false())
+
+
+def _posts(person: Person) -> list[Post]:
+    return [post for hand in person.hands for post in hand.posts]
 
 
 def see(session: Any, person: Person, number: str) -> Case:
@@ -126,14 +173,70 @@ def works_at(post: Post, desk: Desk, case: Case) -> bool:
 
 
 def desks_of(by: Actor, case: Case, *, on_behalf_of: str | None = None) -> set[Desk]:
-    """The desks of this case at which `by` may act. A street clerk may stand in for the applicant at the counter (窗口代录)."""
+    """The desks of this case at which `by` may act, for whomever they stand in.
+
+    A street clerk may also act for the applicant at the counter (窗口代录), by a post of their own.
+    """
     if isinstance(by, System):
         return {Desk.SYSTEM}
-    desks = {desk for desk in Desk if any(works_at(post, desk, case) for post in by.posts)}
     if on_behalf_of is None:
-        return desks
+        return {desk for hand in by.hands for desk in _desks(hand.posts, case)}
     # whoever says to act for anybody else, or from elsewhere than the counter, acts at no desk
-    return {Desk.APPLICANT} if on_behalf_of == f"body:{case.applicant_id}" and Desk.STREET in desks else set()
+    at_counter = on_behalf_of == f"body:{case.applicant_id}" and Desk.STREET in _desks(by.posts, case)
+    return {Desk.APPLICANT} if at_counter else set()
+
+
+def _desks(posts: Iterable[Post], case: Case) -> set[Desk]:
+    return {desk for desk in Desk for post in posts if works_at(post, desk, case)}
+
+
+def acts_for(by: Actor, case: Case, desks: Collection[Desk | None]) -> str | None:
+    """For whom `by` acts at one of `desks`: `person:ID` of one they stand in for, or None for themselves.
+
+    For themselves where their own posts allow it, unless the case is assigned to one they stand in for whose posts do; else
+    for the nearest one whose posts do.
+    """
+    return _whose(by, case, lambda posts: not _desks(posts, case).isdisjoint(desks))
+
+
+def notes_for(by: Actor, case: Case) -> str | None:
+    """For whom `by` writes a remark, in the same way."""
+    return _whose(by, case, lambda posts: _may_note(posts, case))
+
+
+def _whose(by: Actor, case: Case, allow: Callable[[Sequence[Post]], bool]) -> str | None:
+    able = [hand.person.id for hand in by.hands if allow(hand.posts)] if isinstance(by, Person) else []
+    whose = case.assignee_id if case.assignee_id in able else next(iter(able), None)
+    return None if whose in (None, by.id) else f"person:{whose}"
+
+
+def refuse_assignment(by: Actor, case: Case, to: Person | None, day: date) -> None:
+    """Raises what stands in the way of giving the case to `to`, or back to the pool where None, on `day`.
+
+    Whoever works at the case's desk may, who heads it, and the administrator. `Conflict`, `Forbidden` or `Invalid` (`to`).
+    """
+    if case.desk is None:
+        raise Conflict("本件已办结，不能领取或转办。")
+    desk = Desk(case.desk)
+    if isinstance(by, Person) and desk not in desks_of(by, case) and not heads(by, desk, case):
+        administers = any(post.role == Role.ADMIN and within(case.path, post.area_path) for post in by.posts)
+        if not administers:
+            raise Forbidden(f"本件在{case.current.title}环节，不在您的岗位，不能领取或转办。")
+    if to is None:
+        return
+    works_here = [post for hand in (to.hands if to is by else to.hands[:1]) for post in hand.posts]
+    if not any(post.is_held_on(day) and works_at(post, desk, case) for post in works_here):
+        raise Invalid("接办的人不在本件所在岗位。", field="to")
+    if not to.is_active:
+        raise Invalid(f"{to.name}的账号已停用，不能接办。", field="to")
+
+
+def holder(by: Actor, case: Case, to: Person | None) -> int | None:
+    """Whose the case is then: who takes it by the posts of one they stand in for takes it into that one's hands."""
+    if to is None or to is not by or case.desk in _desks(to.posts, case):
+        return to.id if to else None
+    whose = acts_for(by, case, {case.desk})
+    return int(whose.removeprefix("person:")) if whose else to.id
 
 
 def heads(by: Actor, desk: Desk, case: Case) -> bool:
@@ -163,7 +266,18 @@ def people_at(session: Session, case: Case, desk: Desk, day: date) -> list[Perso
 def may(
     by: Actor, name: str, case: Case, kind: type[CaseType], stage: Stage, *, on_behalf_of: str | None = None
 ) -> bool:
-    return not desks_of(by, case, on_behalf_of=on_behalf_of).isdisjoint(kind.who(name, stage))
+    who = {case.seat(desk) for desk in kind.who(name, stage)}
+    if name in STANDING and STANDING[name].by_head:
+        return any(heads(by, desk, case) for desk in who)
+    return not desks_of(by, case, on_behalf_of=on_behalf_of).isdisjoint(who)
+
+
+def fires_for(by: Actor, name: str, case: Case, kind: type[CaseType], stage: Stage) -> str | None:
+    """For whom `by` lets an event happen that they may, as `acts_for` says."""
+    who = {case.seat(desk) for desk in kind.who(name, stage)}
+    if name in STANDING and STANDING[name].by_head:
+        return _whose(by, case, lambda posts: any(_heads(posts, desk, case) for desk in who))
+    return acts_for(by, case, who)
 
 
 def may_attach(by: Actor, case: Case, *, on_behalf_of: str | None = None) -> bool:
@@ -173,7 +287,11 @@ def may_attach(by: Actor, case: Case, *, on_behalf_of: str | None = None) -> boo
 
 def may_note(person: Person, case: Case) -> bool:
     """Remarks are added by whoever works at a desk of the case, or watches over those who do; owners and auditors only read."""
-    return bool(desks_of(person, case)) or person.has_role(Role.SUPERVISOR, Role.DUTY)
+    return any(_may_note(hand.posts, case) for hand in person.hands)
+
+
+def _may_note(posts: Sequence[Post], case: Case) -> bool:
+    return bool(_desks(posts, case)) or any(post.role in (Role.SUPERVISOR, Role.DUTY) for post in posts)
 
 
 def must_note(person: Person, case: Case) -> None:
@@ -187,15 +305,18 @@ def moves(
 ) -> list[tuple[str, str | None]]:
     """The events that are this person's at the case's stage, each with the obstacle that stands in its way, if any.
 
-    An event whose branches are all closed, with no sentence to say why, is not offered.
+    An event whose branches are all closed, with no sentence to say why, is not offered; nor is one that concerns the clock
+    and is not possible now.
     """
     stage = kind.stage(move.case.stage)
     offered = []
-    for name in kind.events_from(stage):
+    for name in (*kind.events_from(stage), *kind.standing_at(stage)):
         if not may(by, name, move.case, kind, stage, on_behalf_of=on_behalf_of):
             continue
         move.name = name
         obstacle = kind.obstacle(move, stage)
+        if obstacle and name in STANDING:
+            continue
         if obstacle or kind.offers(move):
             offered.append((name, str(obstacle) if obstacle else None))
     return offered
@@ -203,4 +324,70 @@ def moves(
 
 def may_oversee(person: Person) -> bool:
     """Supervisors, heads, auditors and the administrator look at how the office runs."""
-    return person.has_role(Role.SUPERVISOR, Role.HEAD, Role.DISTRICT_HEAD, Role.AUDITOR, Role.ADMIN, Role.DUTY)
+    return any(post.role in OVERSEES for post in _posts(person))
+
+
+def may_govern(person: Person) -> bool:
+    """Calendars and rules are changed by supervisors and the administrator, always by two of them."""
+    return any(post.role in (Role.SUPERVISOR, Role.ADMIN) for post in _posts(person))
+
+
+def must_govern(person: Person) -> None:
+    """Raises `Forbidden` unless they may."""
+    if not may_govern(person):
+        raise Forbidden("放假安排和规则的变更由监管人员和系统管理员提出、批准，您没有这一权限。")
+
+
+def watches(person: Person) -> ColumnElement[bool]:
+    """Of cases: those whose clocks this person looks after. The administrator all of them, without seeing what is in them."""
+    return true() if _is_admin(person) else _sees(person)
+
+
+def may_retry(person: Person, case: Case) -> bool:
+    """A clock that could not be fired is tried again by the administrator, or by who supervises the case's area."""
+    return _is_admin(person) or any(
+        post.role in (Role.SUPERVISOR, Role.DUTY) and within(case.path, post.area_path) for post in _posts(person)
+    )
+
+
+def must_retry(person: Person, case: Case) -> None:
+    """Raises `Forbidden` unless they may."""
+    if not may_retry(person, case):
+        raise Forbidden("搁置的计时由系统管理员或本辖区的监管人员、值班岗重试，您没有这一权限。")
+
+
+def _is_admin(person: Person) -> bool:
+    return any(post.role == Role.ADMIN for post in _posts(person))
+
+
+# --- a unit's people -------------------------------------------------------------------------------------------------
+
+
+def manages_for(by: Person, posts: Iterable[Post]) -> Person | None:
+    """By whose posts `by` looks after somebody who holds `posts`: as head of their office, or as administrator of its area.
+
+    `by` themselves, or the head they stand in for; None where neither is so. Who sits at no office's desk (supervisors,
+    auditors) is looked after by the administrator.
+    """
+    posts = list(posts)
+    units = {(DESK_OF_ROLE.get(Role(post.role)), post.area_path) for post in posts}
+    for hand in by.hands:
+        if any((desk, post.area_path) in units for post in hand.posts for desk in _headed(post)):
+            return hand.person
+    administers = [post.area_path for post in by.posts if post.role == Role.ADMIN]
+    return by if any(within(post.area_path, area) for post in posts for area in administers) else None
+
+
+def units_of(by: Person) -> ColumnElement[bool]:
+    """`Post`s of those whom `by` looks after, as `manages_for` says."""
+    clauses: list[ColumnElement[bool]] = []
+    for post in _posts(by):
+        for desk in _headed(post):
+            roles = [role for role, at in DESK_OF_ROLE.items() if at == desk]
+            clauses.append(and_(col(Post.area_path) == post.area_path, col(Post.role).in_(roles)))
+    clauses += [col(Post.area_path).like(f"{post.area_path}%") for post in by.posts if post.role == Role.ADMIN]
+    return or_(*clauses) if clauses else false()
+
+
+def _headed(post: Post) -> list[Desk]:
+    return [desk for desk, role in HEAD_OF_DESK.items() if role == post.role]

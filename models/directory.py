@@ -31,7 +31,8 @@ class Directory:
     day: date
     heads: dict[tuple[Role, str], list[int]]
     parties: dict[tuple[Role, int], list[int]]
-    active: set[int]
+    there: set[int]
+    """Whose account is open and who holds a post: who has left, and still has cases, is not told of them."""
     stands_in: dict[int, int]
     street_officers: dict[int, int] = field(default_factory=dict)
     """Who last acted for the street, by case."""
@@ -45,33 +46,22 @@ class Directory:
             col(Post.area_path).in_(paths) & col(Post.role).in_([*HEAD_OF_DESK.values(), Role.DUTY]),
             col(Post.body_id).in_(bodies) & col(Post.role).in_([Role.AGENT, Role.COMMITTEE]),
         )
-        posts = session.scalars(
-            select(Post)
-            .join(Person, col(Person.id) == col(Post.person_id))
-            .where(held, col(Person.is_active))
-            .order_by(col(Post.id))
-        ).all()
+        posts = [
+            post for post in session.scalars(select(Post).where(held).order_by(col(Post.id))) if post.is_held_on(day)
+        ]
         outside = [case.id for case in cases if case.desk and not Desk(case.desk).is_office]
+        in_effect = session.scalars(select(Substitution).where(Substitution.in_effect(day)))
         directory = cls(
             day=day,
-            heads=_by([((Role(p.role), p.area_path), p.person_id) for p in posts if p.is_held_on(day)]),
-            parties=_by([((Role(p.role), p.body_id), p.person_id) for p in posts if p.body_id and p.is_held_on(day)]),
-            active=set(),
-            stands_in={
-                row.absent_id: row.substitute_id
-                for row in session.scalars(
-                    select(Substitution).where(col(Substitution.from_day) <= day, col(Substitution.to_day) >= day)
-                )
-            },
+            heads=_by([((Role(post.role), post.area_path), post.person_id) for post in posts]),
+            parties=_by([((Role(post.role), post.body_id), post.person_id) for post in posts if post.body_id]),
+            there=set(),
+            stands_in={row.absent_id: row.substitute_id for row in in_effect},
             street_officers=_street_officers(session, outside) if outside else {},
         )
-        officers = {case.assignee_id for case in cases if case.assignee_id} | set(directory.street_officers.values())
-        officers |= set(directory.stands_in.values())
-        directory.active = {person for people in directory.heads.values() for person in people}
-        directory.active |= {person for people in directory.parties.values() for person in people}
-        directory.active |= set(
-            session.scalars(select(col(Person.id)).where(col(Person.id).in_(officers), col(Person.is_active)))
-        )
+        wanted = {post.person_id for post in posts} | {case.assignee_id for case in cases if case.assignee_id}
+        wanted |= set(directory.street_officers.values()) | set(directory.stands_in.values())
+        directory.there = _there(session, wanted, day)
         return directory
 
     def targets(self, case: Case, step: Step) -> tuple[dict[str, list[int]], list[str]]:
@@ -102,11 +92,15 @@ class Directory:
         raise ValueError(f"no such target: {target}")
 
     def heads_from(self, level: str, case: Case) -> list[int]:
-        """The heads at that level; where there is none, those above; at last the duty desk, the nearest first."""
+        """The heads at that level; where there is none, those above; at last the duty desk."""
         for above in reversed(LEVELS[: LEVELS.index(level) + 1]):
             people = self._all_present(self.heads.get((HEADS[above], path_at(case.path, above)), ()))
             if people:
                 return people
+        return self.duty(case)
+
+    def duty(self, case: Case) -> list[int]:
+        """The duty desk, the nearest first."""
         for depth in range(len(codes_of(case.path)), 0, -1):
             people = self._all_present(self.heads.get((Role.DUTY, path_at(case.path, LEVELS[depth - 1])), ()))
             if people:
@@ -114,14 +108,14 @@ class Directory:
         return []
 
     def present(self, person_id: int | None) -> list[int]:
-        """The person, or who stands in for them today, or who stands in for that one; a circle ends at nobody."""
+        """The person, or who stands in for them today, or who stands in for that one, whoever of them is there."""
         seen: set[int] = set()
         while person_id is not None and person_id in self.stands_in:
             if person_id in seen:
                 return []
             seen.add(person_id)
             person_id = self.stands_in[person_id]
-        return [person_id] if person_id in self.active else []
+        return [person_id] if person_id in self.there else []
 
     def _all_present(self, people: Iterable[int]) -> list[int]:
         return list(dict.fromkeys(there for person in people for there in self.present(person)))
@@ -136,6 +130,16 @@ def _by(pairs: Iterable[tuple[K, int]]) -> dict[K, list[int]]:
     for key, value in pairs:
         grouped[key].append(value)
     return dict(grouped)
+
+
+def _there(session: Session, people: Collection[int], day: date) -> set[int]:
+    holds = select(Post.id).where(  # type: ignore[call-overload]
+        col(Post.person_id) == col(Person.id),
+        col(Post.from_day) <= day,
+        or_(col(Post.to_day).is_(None), col(Post.to_day) >= day),
+    )
+    found = select(col(Person.id)).where(col(Person.id).in_(people), col(Person.is_active), holds.exists())
+    return set(session.scalars(found))
 
 
 def _street_officers(session: Session, cases: Collection[int | None]) -> dict[int, int]:

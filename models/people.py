@@ -1,14 +1,14 @@
 """Who acts: bodies, persons, and the posts that persons hold in them for a time."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from sqlalchemy import Index, String
-from sqlmodel import Field, Relationship, SQLModel
+from sqlalchemy import ColumnElement, Index, String, and_
+from sqlmodel import Field, Relationship, SQLModel, col
 
-from .db import primary_key, reference
+from .db import instant, primary_key, reference
 
 
 class Desk(StrEnum):
@@ -29,7 +29,13 @@ class Desk(StrEnum):
     def is_office(self) -> bool:
         return self in (Desk.STREET, Desk.DISTRICT, Desk.CITY)
 
+    @classmethod
+    def of_level(cls, level: str) -> "Desk":
+        """The office of that level of area (`city`, `district`, `street`)."""
+        return next(desk for desk, own in LEVEL_OF_DESK.items() if own == level)
 
+
+LEVEL_OF_DESK = {Desk.STREET: "street", Desk.DISTRICT: "district", Desk.CITY: "city"}
 DESK_TITLES = {
     Desk.APPLICANT: "申请人",
     Desk.COMMITTEE: "业主委员会",
@@ -111,6 +117,8 @@ class Person(SQLModel, table=True):
     account: str | None = Field(default=None, unique=True)
     password_hash: str | None = None
     email: str | None = None
+    mail: bool = Field(default=True, sa_column_kwargs={"server_default": "true"})
+    """Whether messages go to `email` too; in the application they always are."""
     is_active: bool = True
     posts: list[Post] = Relationship(sa_relationship_kwargs={"lazy": "selectin", "order_by": "Post.id"})
 
@@ -121,6 +129,11 @@ class Person(SQLModel, table=True):
         The latter are there only after `access.present` has read them.
         """
         return (Hand(self, self.posts), *self.__dict__.get("_covers", ()))
+
+    def covering(self, hands: Iterable["Hand"]) -> Self:
+        """The same person, who acts by the posts of these too."""
+        self.__dict__["_covers"] = tuple(hands)
+        return self
 
     def has_role(self, *roles: Role) -> bool:
         """Whether one of the person's own posts has such a role."""
@@ -139,13 +152,27 @@ class Hand(NamedTuple):
 
 
 class Substitution(SQLModel, table=True):
-    """`substitute_id` stands in for `absent_id` from a day to a day (both included)."""
+    """`substitute_id` stands in for `absent_id` from a day to a day (both included), unless it was ended before.
+
+    Written by `substitutes.stand_in`, which keeps circles out.
+    """
 
     id: int | None = primary_key()
     absent_id: int = reference("person.id", index=True)
     substitute_id: int = reference("person.id", index=True)
     from_day: date
     to_day: date
+    made_at: datetime | None = instant(nullable=True)
+    made_by_id: int | None = reference("person.id", nullable=True)
+    ended_at: datetime | None = instant(nullable=True)
+    """From this instant on it gives no right, whatever its days say."""
+    ended_by_id: int | None = reference("person.id", nullable=True)
+
+    @classmethod
+    def in_effect(cls, from_day: date, to_day: date | None = None) -> ColumnElement[bool]:
+        """Those that give a right on that day, or on any of those days."""
+        covers = and_(col(cls.from_day) <= (to_day or from_day), col(cls.to_day) >= from_day)
+        return and_(covers, col(cls.ended_at).is_(None))
 
 
 class System:

@@ -56,19 +56,47 @@ def upgrade() -> None:
         sa.Column("slot", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("body", sa.String(), nullable=False),
+        sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("mail_to", sa.String(), nullable=True),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("why", sa.String(), nullable=True),
+        sa.Column("successor_id", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_message_person_id")),
+        sa.ForeignKeyConstraint(["successor_id"], ["message.id"], name=op.f("fk_message_successor_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+    )
+    op.create_index(
+        "ix_message_failed",
+        "message",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text(
+            "mail_to is not null and sent_at is null and retry_at is null and successor_id is null"
+        ),
+    )
+    op.create_index(
+        "ix_message_of_person",
+        "message",
+        ["person_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("successor_id is null"),
     )
     op.create_index(
         "ix_message_unsent", "message", ["retry_at"], unique=False, postgresql_where=sa.text("retry_at is not null")
     )
     op.create_index("uq_message_person_id_kind_slot", "message", ["person_id", "kind", "slot"], unique=True)
+    op.create_table(
+        "morning",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("cursor", sa.BigInteger(), nullable=True),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["cursor"], ["person.id"], name=op.f("fk_morning_cursor")),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_morning")),
+    )
     op.create_table(
         "proposal",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -112,7 +140,6 @@ def upgrade() -> None:
         sa.Column("meeting_id", sa.BigInteger(), nullable=False),
         sa.Column("case_id", sa.BigInteger(), nullable=False),
         sa.Column("event_id", sa.BigInteger(), nullable=False),
-        sa.Column("why", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("result", sa.String(), nullable=True),
@@ -123,6 +150,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_agenda_item_case_id"), "agenda_item", ["case_id"], unique=False)
     op.create_index(op.f("ix_agenda_item_meeting_id"), "agenda_item", ["meeting_id"], unique=False)
+    op.create_index(
+        "ix_agenda_item_unsettled",
+        "agenda_item",
+        ["case_id"],
+        unique=False,
+        postgresql_where=sa.text("settled_at is null"),
+    )
     op.create_index(
         "uq_agenda_item_open",
         "agenda_item",
@@ -195,8 +229,22 @@ def upgrade() -> None:
     op.add_column("heartbeat", sa.Column("who", sa.String(), server_default="", nullable=False))
     op.add_column("heartbeat", sa.Column("since", sa.DateTime(timezone=True), nullable=True))
     op.add_column("notice", sa.Column("message_id", sa.BigInteger(), nullable=True))
-    op.create_index("ix_notice_untold", "notice", ["id"], unique=False, postgresql_where=sa.text("message_id is null"))
+    op.create_index(
+        "ix_notice_message_id",
+        "notice",
+        ["message_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("message_id is not null"),
+    )
+    op.create_index(
+        "ix_notice_untold",
+        "notice",
+        ["person_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("message_id is null and read_at is null"),
+    )
     op.create_foreign_key(op.f("fk_notice_message_id"), "notice", "message", ["message_id"], ["id"])
+    op.add_column("person", sa.Column("mail", sa.Boolean(), server_default="true", nullable=False))
     op.add_column("rule", sa.Column("on_expiry", sa.String(), nullable=True))
     op.add_column("rule", sa.Column("deemed_from", sa.String(), nullable=True))
     op.add_column("rule", sa.Column("once", sa.Boolean(), server_default="false", nullable=False))
@@ -226,8 +274,12 @@ def downgrade() -> None:
     op.drop_column("rule", "once")
     op.drop_column("rule", "deemed_from")
     op.drop_column("rule", "on_expiry")
+    op.drop_column("person", "mail")
     op.drop_constraint(op.f("fk_notice_message_id"), "notice", type_="foreignkey")
-    op.drop_index("ix_notice_untold", table_name="notice", postgresql_where=sa.text("message_id is null"))
+    op.drop_index(
+        "ix_notice_untold", table_name="notice", postgresql_where=sa.text("message_id is null and read_at is null")
+    )
+    op.drop_index("ix_notice_message_id", table_name="notice", postgresql_where=sa.text("message_id is not null"))
     op.drop_column("notice", "message_id")
     op.drop_column("heartbeat", "since")
     op.drop_column("heartbeat", "who")
@@ -262,6 +314,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_clock_extension_clock_id"), table_name="clock_extension")
     op.drop_table("clock_extension")
     op.drop_index("uq_agenda_item_open", table_name="agenda_item", postgresql_where=sa.text("settled_at is null"))
+    op.drop_index("ix_agenda_item_unsettled", table_name="agenda_item", postgresql_where=sa.text("settled_at is null"))
     op.drop_index(op.f("ix_agenda_item_meeting_id"), table_name="agenda_item")
     op.drop_index(op.f("ix_agenda_item_case_id"), table_name="agenda_item")
     op.drop_table("agenda_item")
@@ -271,8 +324,17 @@ def downgrade() -> None:
     op.drop_table("link")
     op.drop_index("ix_proposal_open", table_name="proposal", postgresql_where=sa.text("state = 'open'"))
     op.drop_table("proposal")
+    op.drop_table("morning")
     op.drop_index("uq_message_person_id_kind_slot", table_name="message")
     op.drop_index("ix_message_unsent", table_name="message", postgresql_where=sa.text("retry_at is not null"))
+    op.drop_index("ix_message_of_person", table_name="message", postgresql_where=sa.text("successor_id is null"))
+    op.drop_index(
+        "ix_message_failed",
+        table_name="message",
+        postgresql_where=sa.text(
+            "mail_to is not null and sent_at is null and retry_at is null and successor_id is null"
+        ),
+    )
     op.drop_table("message")
     op.drop_index("ix_job_open", table_name="job", postgresql_where=sa.text("finished_at is null"))
     op.drop_table("job")
