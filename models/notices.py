@@ -21,10 +21,11 @@ class Notice(SQLModel, table=True):
     made_at: datetime = instant()
     read_at: datetime | None = instant(nullable=True)
     message_id: int | None = reference("message.id", nullable=True)
-    """The message that told it by mail."""
+    """The digest that told it; None: none yet, or it was read before one could."""
 
     __table_args__ = (
-        Index("ix_notice_untold", "id", postgresql_where=sql("message_id is null")),
+        Index("ix_notice_untold", "person_id", "id", postgresql_where=sql("message_id is null and read_at is null")),
+        Index("ix_notice_message_id", "message_id", "id", postgresql_where=sql("message_id is not null")),
         Index("uq_notice_event_id_person_id_channel", "event_id", "person_id", "channel", unique=True),
         Index("ix_notice_unread", "person_id", "id", postgresql_where=sql("read_at is null")),
     )
