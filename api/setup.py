@@ -12,7 +12,7 @@ from sqlmodel import Session
 from models.db import engine, transaction, url_for
 from models.editions import sync_calendar
 from models.office import office_now, real_now
-from models.rules import sync_rulebook
+from models.rules import rule_folders, sync_ladders, sync_rulebook
 from models.settings import settings
 from models.territory import sync_territory
 
@@ -63,11 +63,14 @@ def office() -> Iterator[Urls]:
 
 
 def sync_facts(session: Session) -> None:
-    """Territory, rules and calendars as shipped; what is there already stays as it is."""
+    """Territory, rules, ladders and calendars as shipped; what is there already stays as it is.
+
+    Errors: `Conflict` where a rule version or a ladder that is in use has been rewritten.
+    """
     sync_territory(session)
-    sync_rulebook(session)
-    for folder in settings().casetypes:
+    for folder in rule_folders():
         sync_rulebook(session, folder)
+    sync_ladders(session)
     sync_calendar(session, real_now(session))
 
 

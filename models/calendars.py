@@ -170,22 +170,22 @@ class _Reader:
 
     def _check(self, heading: str, day: date, brackets: str) -> None:
         if not (day.year == self.year or (day.year == self.year - 1 and day.month == 12)):
-            self.problems.append(f"“{heading}”一段中的{_spoken(day)}不在{self.year}年内，也不在上年12月。")
+            self.problems.append(f"“{heading}”一段中的{spoken(day)}不在{self.year}年内，也不在上年12月。")
         for stated in re.findall(r"(?:周|星期)([一二三四五六日天])", brackets):
             if "一二三四五六日".index(stated.replace("天", "日")) != day.weekday():
                 self.problems.append(
-                    f"“{heading}”一段写{day.month}月{day.day}日是周{stated}，实为{_spoken(day)[-3:-1]}。"
+                    f"“{heading}”一段写{day.month}月{day.day}日是周{stated}，实为{spoken(day)[-3:-1]}。"
                 )
 
     def _note(self, heading: str, off: list[date], work: list[date]) -> None:
         for days, named in ((off, self.off), (work, self.work)):
             for day in days:
                 if day in named:
-                    self.problems.append(f"{_spoken(day)}在“{named[day]}”和“{heading}”中重复出现。")
+                    self.problems.append(f"{spoken(day)}在“{named[day]}”和“{heading}”中重复出现。")
                 named[day] = heading
         for day in work:
             if day.weekday() < 5:
-                self.problems.append(f"“{heading}”一段写{_spoken(day)}上班，但这一天本不是周末。")
+                self.problems.append(f"“{heading}”一段写{spoken(day)}上班，但这一天本不是周末。")
 
     def _weigh(self, heading: str, off: set[date], work: set[date], swaps: bool) -> None:
         """Working days given must be worked off, beyond those that the law gives."""
@@ -217,7 +217,7 @@ class _Reader:
 
     def result(self) -> NoticeReading:
         for day in sorted(self.off.keys() & self.work.keys()):
-            self.problems.append(f"{_spoken(day)}既写放假（{self.off[day]}）又写上班（{self.work[day]}）。")
+            self.problems.append(f"{spoken(day)}既写放假（{self.off[day]}）又写上班（{self.work[day]}）。")
         return NoticeReading(
             self.year,
             tuple(sorted(self.off)),
@@ -239,5 +239,5 @@ def _full(name: str) -> str:
     return name if name in ("元旦", "春节") else f"{name}节"
 
 
-def _spoken(day: date) -> str:
+def spoken(day: date) -> str:
     return f"{day.year}年{day.month}月{day.day}日（周{'一二三四五六日'[day.weekday()]}）"

@@ -140,8 +140,8 @@ class WorkCalendar:
 
     `published` maps each notice's year to its days off and its make-up working days; a notice may name days of the
     December before, and where two notices disagree the later one holds. `closed` are further days on which the
-    office does not work, `names` the holidays' names for explanations. The years after the last notice, up to
-    `LAST_YEAR`, assume weekends and `statutory_holidays`: whatever depends on them is provisional.
+    office does not work, `names` the holidays' names (of a closed day: why) for explanations. The years after the last
+    notice, up to `LAST_YEAR`, assume weekends and `statutory_holidays`: whatever depends on them is provisional.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class WorkCalendar:
         self.edition = edition
         self.first_published_year, self.last_published_year = years[0], years[-1]
         self.names = dict(names or {})
-        self._closed = frozenset(closed)
+        self.closed = frozenset(closed)
         self._off: set[date] = set()
         self._made_up: set[date] = set()
         for year in years:
@@ -181,13 +181,17 @@ class WorkCalendar:
             self._through.append(len(self._working))
 
     def _is_worked(self, day: date) -> bool:
-        if day in self._closed or day in self._off:
+        if day in self.closed or day in self._off:
             return False
         return day.weekday() < 5 or day in self._made_up
 
     def is_working(self, day: date) -> bool:
         ordinal = day.toordinal()
         return self.count(ordinal) > self.count(ordinal - 1)
+
+    def working_days(self) -> Sequence[int]:
+        """Every working day there is, in order, as ordinals."""
+        return self._working
 
     def add_working(self, day: date, n: int) -> date:
         """The n-th working day after `day`, or before it for a negative n; `day` itself for 0."""
@@ -214,8 +218,8 @@ class WorkCalendar:
     def why(self, day: date) -> str:
         """`周四，国庆节放假`, `周日，调休上班`, `周三，工作日`."""
         weekday = _WEEKDAYS[day.weekday()]
-        if day in self._closed:
-            return f"{weekday}，停止办公"
+        if day in self.closed:
+            return f"{weekday}，停止办公" + (f"（{self.names[day]}）" if self.names.get(day) else "")
         if day in self._off and (name := self.names.get(day)):
             return f"{weekday}，{name}放假"
         if day in self._off and day.weekday() < 5:

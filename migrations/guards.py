@@ -1,0 +1,58 @@
+"""What no model can say: triggers by which the database keeps what was agreed, added by the migrations.
+
+A calendar edition is written when it is proposed and approved once, by another person than its proposer; from then on it
+takes no further day. Whoever proposed a change can never be the one who approved it.
+"""
+
+GUARDS = """
+drop trigger refuse_change on calendar_edition;
+create function guard_edition() returns trigger language plpgsql as $$
+begin
+  if old.approved_at is not null or new.approved_at is null
+     or (to_jsonb(new) - 'approved_at') is distinct from (to_jsonb(old) - 'approved_at') then
+    raise exception 'a calendar edition is approved once and never changed' using errcode = 'insufficient_privilege';
+  end if;
+  if exists (select 1 from proposal where id = new.proposal_id and decided_by_id is not distinct from made_by_id) then
+    raise exception 'an edition is approved by another person' using errcode = 'insufficient_privilege';
+  end if;
+  return new;
+end $$;
+create trigger guard_edition before update on calendar_edition for each row execute function guard_edition();
+create trigger refuse_delete before delete on calendar_edition for each row execute function refuse_change();
+
+create function guard_days() returns trigger language plpgsql as $$
+begin
+  if exists (select 1 from calendar_edition where approved_at is not null and id in (select edition_id from added)) then
+    raise exception 'an approved edition takes no further days' using errcode = 'insufficient_privilege';
+  end if;
+  return null;
+end $$;
+create trigger guard_days after insert on calendar_day
+  referencing new table as added for each statement execute function guard_days();
+
+create function guard_proposal() returns trigger language plpgsql as $$
+begin
+  if (to_jsonb(new) - '{state,decided_by_id,decided_at,decision,preview_id,rebase_id}'::text[]) is distinct from
+     (to_jsonb(old) - '{state,decided_by_id,decided_at,decision,preview_id,rebase_id}'::text[]) then
+    raise exception 'what was proposed stays as it was proposed' using errcode = 'insufficient_privilege';
+  end if;
+  if old.state <> 'open' and
+     (new.state, new.decided_by_id, new.decided_at, new.decision) is distinct from
+     (old.state, old.decided_by_id, old.decided_at, old.decision) then
+    raise exception 'a proposal is decided once' using errcode = 'insufficient_privilege';
+  end if;
+  return new;
+end $$;
+create trigger guard_proposal before update on proposal for each row execute function guard_proposal();
+create trigger refuse_delete before delete on proposal for each row execute function refuse_change();
+"""
+
+UNGUARD = """
+drop trigger refuse_delete on proposal;
+drop trigger guard_proposal on proposal;
+drop trigger guard_days on calendar_day;
+drop trigger refuse_delete on calendar_edition;
+drop trigger guard_edition on calendar_edition;
+drop function guard_proposal, guard_days, guard_edition;
+create trigger refuse_change before update or delete on calendar_edition for each row execute function refuse_change();
+"""
