@@ -41,7 +41,7 @@ def desk_of(session: Session, person: Person, at: datetime) -> DeskView:
     by_due = (col(Case.next_due_at).asc().nulls_last(), col(Case.id))
     at_office, at_party = _at_my_desks(person)
     with_me = or_(and_(col(Case.assignee_id) == person.id, at_office), at_party)
-    with_nobody = and_(at_office, col(Case.assignee_id).is_(None))
+    with_nobody = waits_for(person)
     moved = col(CaseEvent.by_id) == person.id, col(CaseEvent.from_stage) != col(CaseEvent.to_stage)
     lately = select(col(CaseEvent.case_id)).where(*moved).order_by(col(CaseEvent.id).desc()).limit(LAST_MOVES)
     elsewhere = and_(col(Case.id).in_(lately), ~or_(at_office, at_party))
@@ -61,10 +61,16 @@ def desk_of(session: Session, person: Person, at: datetime) -> DeskView:
     )
 
 
-def mark_read(session: Session, person: Person, at: datetime) -> int:
-    """All notices of this person are read. Returns how many were not."""
+def mark_read(session: Session, person: Person, at: datetime, until: int | None = None) -> int:
+    """All notices of this person are read, or those up to the id `until`. Returns how many were not."""
     mine = update(Notice).where(col(Notice.person_id) == person.id, col(Notice.read_at).is_(None))
+    mine = mine.where(col(Notice.id) <= until) if until is not None else mine
     return session.execute(mine.values(read_at=at)).rowcount  # type: ignore[attr-defined]
+
+
+def waits_for(person: Person) -> ColumnElement[bool]:
+    """Whether a case lies at an office's desk where this person works, and nobody has taken it."""
+    return and_(_at_my_desks(person)[0], col(Case.assignee_id).is_(None))
 
 
 def _part(session: Session, cases: Any, *order: Any) -> tuple[list[Case], int]:

@@ -15,6 +15,7 @@ waiting     the case lies at the applicant's desk
 stale       久未办理: open, no clock runs, and in its stage for thirty days
 in_meeting  it stands on the agenda of an escalation case, and is not settled there
 missed      a deadline of the case ended late, or is over and has not ended
+pool        open, and waits at an office's desk where the person works for somebody to take it
 rated       counts in the on-time rate: a stage's deadline that ended on time or late or is overdue; a case that is closed or has missed one
 overdue     of a clock: not stopped and missed, before it was paused if it is; a pause begun later undoes nothing
 """
@@ -34,6 +35,7 @@ from sqlmodel import Session, col
 from .access import visible_to
 from .case import STALE_AFTER, Case, title_of
 from .clock import WHOLE_CASE, Clock
+from .desk import waits_for
 from .editions import calendar
 from .errors import Invalid
 from .links import AgendaItem
@@ -72,7 +74,7 @@ class ListQuery(BaseModel):
             raise ValueError("查询条件中有不可见字符")
         return {name: value for name, value in values.items() if value != ""}
 
-    @field_validator("at", mode="before")
+    @field_validator("at", "since", mode="before", check_fields=False)
     @classmethod
     def _read_instant(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -107,6 +109,8 @@ class CaseQuery(ListQuery):
     missed: bool | None = None
     rated: bool | None = None
     mine: bool | None = Field(default=None, description="lies with the person who asks")
+    pool: bool | None = Field(default=None, description="lies at the asking person's desk, and nobody has taken it")
+    since: AwareDatetime | None = Field(default=None, description="came to its stage at this instant or later")
     sort: Literal["new", "due"] = "new"
 
 
@@ -231,7 +235,7 @@ def total_of(session: Session, person: Person, query: ListQuery, at: datetime) -
 def cases_are(
     query: CaseQuery, at: datetime, book: WorkCalendar | None = None, person: Person | None = None
 ) -> list[ColumnElement[bool]]:
-    """The conditions of `query` on a case, but for area and type. `book` is needed for `due`, `person` for `mine`."""
+    """The conditions of `query` on a case, but for area and type. `book` is needed for `due`, `person` for `mine`, `pool`."""
     wanted: list[ColumnElement[bool]] = []
     if query.q:
         wanted.append(_mentions(query.q))
@@ -249,6 +253,11 @@ def cases_are(
     if query.mine is not None:
         assert person is not None
         wanted.append(_if(query.mine, col(Case.assignee_id) == person.id))
+    if query.pool is not None:
+        assert person is not None
+        wanted.append(_if(query.pool, waits_for(person)))
+    if query.since:
+        wanted.append(col(Case.stage_since) >= query.since)
     flags = (
         (query.paused, lambda: col(Case.is_paused).is_(True)),
         (query.waiting, lambda: col(Case.desk) == Desk.APPLICANT),

@@ -46,6 +46,7 @@ FLAGS = {
     "missed": ("曾经逾期", "未曾逾期"),
     "rated": ("计入按期率", "不计入按期率"),
     "mine": ("由我办理", "不由我办理"),
+    "pool": ("待我岗位领取", "不待我岗位领取"),
 }
 
 
@@ -122,6 +123,8 @@ def _chip(session: Session, name: str, value: str, titles: Mapping[str, tuple[st
         return f"在{Desk(value).title}"
     if name == "at":
         return f"截至{value[:16].replace('T', ' ')}"
+    if name == "since":
+        return f"{value[:16].replace('T', ' ')}以后到达"
     if name == "area":
         return f"辖区：{session.scalar(select(col(Area.name)).where(col(Area.code) == value)) or value}"
     if name == "estate":
