@@ -17,18 +17,21 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col
 
-from models.access import KIND_OF_DESK, LEVEL_OF_DESK, people_at
+from models.access import KIND_OF_DESK, people_at
+from models.agenda import Later, put_on_agenda
 from models.case import Case, CaseEvent, title_of
+from models.casetypes import STANDING, casetypes
 from models.casetypes.base import Paper
 from models.clock import Clock, ClockLine
 from models.db import transaction
+from models.directory import Directory
 from models.documents import Document, keep, next_number
 from models.editions import calendar
 from models.errors import NotFound, Refused
 from models.ladder import step_named
 from models.notices import Notice, Trouble
 from models.office import office_now
-from models.people import SYSTEM, Body, Desk, Person
+from models.people import LEVEL_OF_DESK, SYSTEM, Body, Desk, Person
 from models.rules import Rule
 from models.settings import settings
 from models.territory import Area, path_at
@@ -38,7 +41,7 @@ from pdf.letter import draw, write
 BATCH = 10
 LONGEST = 0.1
 """Events and seconds per transaction: letters take their time, and a deadline must not wait for ten of them."""
-MOVES_NOTHING = {"assign", "note", "erase", "attach"}
+MOVES_NOTHING = {"assign", "note", "erase", "attach", "agenda", "re_base", "retry"}
 log = structlog.get_logger()
 
 
@@ -77,6 +80,8 @@ def _carry(session: Session, event: CaseEvent, case: Case, at: datetime) -> None
             HandOff(session, event, case, at).do()
             session.execute(update(CaseEvent).where(col(CaseEvent.id) == event.id).values(handled_at=at))
             session.execute(Trouble.__table__.delete().where(col(Trouble.event_id) == event.id))  # type: ignore[attr-defined]
+    except Later:
+        return
     except Exception as error:
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise
@@ -104,12 +109,25 @@ class HandOff:
         paper = self._issue()
         if self.step is not None:
             self._tell_of_step(paper)
+            self._put_on_agenda()
+        elif self.event.name in STANDING:
+            self._tell_of_clock(paper)
         elif self.event.name not in MOVES_NOTHING and self.is_last:
             self._give_back()
             self._tell_of_move(paper)
         elif self.event.name == "assign":
             self._tell_of_assignment()
         self._write_notices()
+
+    def _put_on_agenda(self) -> None:
+        """A case that is late for long comes before its area's escalation case, unless it has moved on since."""
+        type_id = self.step.opens
+        if type_id is None or type_id not in casetypes() or self.clock is None or self.clock.stopped_at:
+            return
+        if put_on_agenda(self.session, self.case, self.event, type_id, self.at) is None:
+            nobody = f"{self.subject}：“{self.case.current.title}”环节逾期未办，已无上级可报，请值班岗处置。"
+            # whoever is told of the step itself too reads this instead
+            self.told |= dict.fromkeys(Directory.of(self.session, [self.case], self.at).duty(self.case), nobody)
 
     @property
     def day(self) -> date:
@@ -272,6 +290,21 @@ class HandOff:
         written += f"《{paper.title}》（{paper.number}）已经签发，可在案件页下载。" if paper else ""
         if paper or not case.is_open:
             self._tell(self._people_of(Desk.APPLICANT), written)
+
+    def _tell_of_clock(self, paper: Document | None) -> None:
+        """Of a stage's clock: its desk, whoever must decide, and the applicant where it is put in writing."""
+        case, name = self.case, self.event.name
+        sentence = f"{self.subject}：“{case.current.title}”环节{STANDING[name].name}"
+        due = (self.event.facts or {}).get("due_day")
+        sentence += f"，期限至{due}。" if due and name != "pause" else "。"
+        if case.is_open:
+            self._tell([case.assignee_id] if case.assignee_id else self._people_of(Desk(case.desk)), sentence)  # type: ignore[arg-type]
+        if name == "ask_extension":
+            desk = STANDING["grant_extension"].desk(case.kind, case.current)
+            directory = Directory.of(self.session, [case], self.at)
+            self._tell(directory.heads_from(LEVEL_OF_DESK[desk], case) if desk else [], f"{sentence}请批准或不同意。")
+        if paper:
+            self._tell(self._people_of(Desk.APPLICANT), f"{sentence}《{paper.title}》（{paper.number}）已经签发。")
 
     def _tell_of_assignment(self) -> None:
         if self.event.facts and self.event.facts.get("to"):

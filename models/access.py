@@ -231,6 +231,12 @@ def refuse_assignment(by: Actor, case: Case, to: Person | None, day: date) -> No
         raise Invalid(f"{to.name}的账号已停用，不能接办。", field="to")
 
 
+def assigns_for(by: Actor, case: Case) -> str | None:
+    """For whom `by` gives a case to somebody, as `acts_for` says."""
+    desk = Desk(case.desk or Desk.STREET)
+    return _whose(by, case, lambda posts: desk in _desks(posts, case) or _heads(posts, desk, case))
+
+
 def holder(by: Actor, case: Case, to: Person | None) -> int | None:
     """Whose the case is then: who takes it by the posts of one they stand in for takes it into that one's hands."""
     if to is None or to is not by or case.desk in _desks(to.posts, case):

@@ -16,7 +16,7 @@ from . import ledger
 from .casetypes import STANDING, CaseType, Stage, casetype
 from .casetypes.base import Facts, Move, parse
 from .clock import WHOLE_CASE, Books, Clock, Clocks, running_clocks, times_of
-from .db import instant, jsonb, primary_key, reference, show
+from .db import instant, jsonb, primary_key, reference, show, write
 from .documents import Attachment
 from .editions import calendar, newest_edition
 from .errors import Conflict, Forbidden, Invalid
@@ -25,7 +25,7 @@ from .links import Link
 from .materials import take_in
 from .people import SYSTEM, Actor, Body, Desk, Person
 from .rules import Rule, rulebook_stamp
-from .territory import Area, Estate
+from .territory import LEVELS, Area, Estate, codes_of
 from .worktime import OFFICE_ZONE
 
 Kind = type[CaseType]
@@ -162,6 +162,10 @@ class Case(SQLModel, table=True):
             return False
         return at - self.stage_since >= STALE_AFTER
 
+    def seat(self, desk: Desk) -> Desk:
+        """The office's desk at which this case lies where its type names `desk`: an area's case lies at the area's own level."""
+        return Desk.of_level(LEVELS[len(codes_of(self.serves)) - 1]) if self.serves and desk.is_office else desk
+
     def title_of_limit(self, clock: Clock) -> str:
         """What a clock of this case limits, in words."""
         return "全程" if clock.limits == WHOLE_CASE else self.kind.stage(clock.limits).title
@@ -195,7 +199,7 @@ class Case(SQLModel, table=True):
             estate_id=estate.id,
             place=estate.name,
             path=estate.path,
-            applicant_id=applicant.id,
+            applicant_id=applicant.id,  # type: ignore[arg-type]
             committee_id=estate.committee_id,
             details=wanted,
             law_day=at.astimezone(OFFICE_ZONE).date(),
@@ -219,7 +223,7 @@ class Case(SQLModel, table=True):
             place=area.name,
             path=area.path,
             serves=area.path,
-            applicant_id=applicant.id,
+            applicant_id=applicant.id,  # type: ignore[arg-type]
             details=parse(kind.Details, {}, at).model_dump(mode="json"),
             law_day=at.astimezone(OFFICE_ZONE).date(),
         )
@@ -282,7 +286,7 @@ class Case(SQLModel, table=True):
             at = backdate.at
         clocks = Clocks(session, self, at, books, running_clocks(session, self.id))  # type: ignore[arg-type]
         self._refuse_before_its_time(name, stage, by, clocks, at)
-        self._refuse_stranger(name, stage, by, on_behalf_of)
+        on_behalf_of = self._for_whom(name, stage, by, on_behalf_of)
         stated: Facts = parse(kind.facts_of(name, stage.id), facts, recorded_at)  # type: ignore[assignment]
         move = Move(self, session, name, by, at, self.stage, dict(self.details), stated, clocks.all)
         to = kind.after(move)
@@ -298,31 +302,48 @@ class Case(SQLModel, table=True):
         stated_and_noted = _with_backdate(stated.model_dump(mode="json", exclude_none=True) | move.record, backdate)
         return self._record(session, name, stage.id, by, on_behalf_of, at, recorded_at, stated_and_noted, note, clocks)
 
-    def assign(self, to: Person | None, *, by: Actor, at: datetime, seq: int | None = None) -> CaseEvent:
-        """Give the case to an officer of the desk that holds it (领取、转办), or put it back into the desk's pool.
+    def assign(
+        self,
+        to: Person | None,
+        *,
+        by: Actor,
+        at: datetime,
+        seq: int | None = None,
+        note: str | None = None,
+        on_behalf_of: str | None = None,
+    ) -> CaseEvent:
+        """Give the case to an officer of the desk that holds it (领取、转办), or put it back into the desk's pool. Moves no clock.
 
         `seq` as in `fire`: of two who take the same case, the second is told.
         """
-        from .access import desks_of
+        from .access import assigns_for, holder, refuse_assignment
 
         session, _ = self._lock()
         self._refuse_stale(session, seq)
-        if not self.is_open:
-            raise Conflict("本件已办结，不能领取或转办。")
-        if isinstance(by, Person) and self.desk not in desks_of(by, self):
-            raise Forbidden(f"本件在{self.current.title}环节，不在您的岗位，不能领取或转办。")
-        if to is not None and self.desk not in desks_of(to, self):
-            raise Invalid("接办的人不在本件所在岗位。", field="to")
-        facts = {"to": to.id if to else None}
+        refuse_assignment(by, self, to, at.astimezone(OFFICE_ZONE).date())
+        on_behalf_of = on_behalf_of or assigns_for(by, self)
+        facts = {"to": holder(by, self, to)}
         show(self, assignee_id=facts["to"])
-        return self._record(session, "assign", self.stage, by, None, at, at, facts)
+        return self._record(session, "assign", self.stage, by, on_behalf_of, at, at, facts, note)
 
     def note(self, words: str, *, by: Actor, at: datetime) -> CaseEvent:
         """Add a remark to the ledger; moves nothing."""
         if not words.strip():
             raise Invalid("备注不能为空。", field="note")
+        from .access import notes_for
+
         session, _ = self._lock()
-        return self._record(session, "note", self.stage, by, None, at, at, {}, words.strip())
+        return self._record(session, "note", self.stage, by, notes_for(by, self), at, at, {}, words.strip())
+
+    def retry(self, clock: Clock, *, by: Actor, at: datetime) -> CaseEvent:
+        """Let a clock of this case that was parked be tried again. Errors: `Conflict` where it is not parked any more."""
+        session, _ = self._lock()
+        session.refresh(clock)
+        if clock.parked_at is None:
+            raise Conflict("这个计时没有搁置，或已有人重试。")
+        why = f"搁置原因：{clock.parked_why}"
+        write(session, clock, parked_at=None, parked_why=None)
+        return self._record(session, "retry", self.stage, by, None, at, at, {"clock": clock.id}, why)
 
     def attach(
         self, data: bytes, *, filename: str, need: str | None, by: Actor, at: datetime, on_behalf_of: str | None = None
@@ -331,13 +352,14 @@ class Case(SQLModel, table=True):
 
         The same file for the same need is kept once, and said once.
         """
-        from .access import may_attach
+        from .access import acts_for, may_attach
 
         session, _ = self._lock()
         if not self.is_open:
             raise Conflict("本件已办结，不能再提交材料。")
         if not may_attach(by, self, on_behalf_of=on_behalf_of):
             raise Forbidden(f"本件在“{self.current.title}”环节，不在您的岗位，不能提交材料。")
+        on_behalf_of = on_behalf_of or acts_for(by, self, self.current.desks)
         attachment, is_new = take_in(session, self, data, filename=filename, need=need, by_id=by.id, at=at)
         if is_new:
             facts = {"attachment": attachment.id, "need": need, "sha256": attachment.sha256, "size": attachment.size}
@@ -355,6 +377,11 @@ class Case(SQLModel, table=True):
         session.expire(event)
         facts = {"erased_seq": event.seq, "reason": reason}
         return self._record(session, "erase", self.stage, by, None, at, at, facts)
+
+    def remember(self, name: str, facts: dict[str, Any], *, by: Actor, at: datetime) -> CaseEvent:
+        """A line about what was done to this case from outside; moves nothing."""
+        session, _ = self._lock()
+        return self._record(session, name, self.stage, by, None, at, at, facts)
 
     def move(self, session: Session, by: Actor, at: datetime, clocks: list[Clock]) -> Move:
         """A question rather than a deed: what `access.moves` asks with."""
@@ -393,13 +420,15 @@ class Case(SQLModel, table=True):
                 rule=clock.rule_id,
             )
 
-    def _refuse_stranger(self, name: str, stage: Stage, by: Actor, on_behalf_of: str | None) -> None:
-        from .access import may
+    def _for_whom(self, name: str, stage: Stage, by: Actor, on_behalf_of: str | None) -> str | None:
+        """Refuse who may not; whoever stands in for somebody may act for them (「B 代 A」)."""
+        from .access import fires_for, may
 
         if name not in self.kind.events_from(stage) and name not in self.kind.standing_at(stage):
             raise Conflict(self.kind._out_of_turn(name, stage))
         if not may(by, name, self, self.kind, stage, on_behalf_of=on_behalf_of):
             raise self.kind.refuse_stranger(name, stage)
+        return on_behalf_of or fires_for(by, name, self, self.kind, stage)
 
     def _check_backdate(self, session: Session, name: str, backdate: Backdate, now: datetime) -> None:
         if name not in self.kind.enterable_afterwards:
@@ -437,9 +466,10 @@ class Case(SQLModel, table=True):
 
     def _enter(self, to: Stage, clocks: Clocks, name: str) -> None:
         since = self._deemed_since(clocks, name)
-        if to.desk != self.desk:
+        desk = self.seat(to.desk) if to.desk and not to.final else None
+        if desk != self.desk:
             show(self, assignee_id=None)
-        show(self, stage=to.id, desk=None if to.final else to.desk, stage_since=clocks.at)
+        show(self, stage=to.id, desk=desk, stage_since=clocks.at)
         if to.final:
             show(self, closed_at=clocks.at, outcome=self.kind.outcomes.get(name, to.title))
         self._start_clocks(to, clocks, since)
@@ -454,6 +484,7 @@ class Case(SQLModel, table=True):
 
     def _begin(self, session: Session) -> Clocks:
         """Write the new row, and start what limits the whole case."""
+        self.desk = self.desk and self.seat(self.desk)
         session.add(self)
         session.flush()
         clocks = Clocks(session, self, self.opened_at, Books(), [])
@@ -529,6 +560,8 @@ LEDGER_TITLES = {
     "note": "备注",
     "erase": "依法删除记录内容",
     "attach": "提交材料",
+    "retry": "重试搁置的计时",
+    "agenda": "列入议程",
 }
 """What else than a type's own events and a ladder's steps stands in ledgers."""
 LOCK = (

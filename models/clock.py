@@ -251,6 +251,7 @@ class Clocks:
         """Let what was left of a clock that ended with its case run on in this one: meanwhile it stood still."""
         fresh = {"id", "case_id", "stopped_at", "outcome", "generation", "next_step", "next_at", "last_fired_at"}
         clock = Clock(case_id=self.case.id, **ended.model_dump(exclude=fresh))  # type: ignore[arg-type]
+        assert ended.stopped_at is not None
         held = [
             *self.session.scalars(select(ClockPause).where(col(ClockPause.clock_id) == ended.id)),
             ClockPause(clock_id=0, reason="办结至重新办理", paused_at=ended.stopped_at, resumed_at=self.at),
@@ -346,7 +347,7 @@ class Clocks:
             select(Escalation).where(col(Escalation.clock_id) == clock.id).order_by(col(Escalation.generation))
         )
         fired = {row.step: row for row in rows}
-        carried = [
+        carried: list[dict[str, Any]] = [
             {
                 "clock_id": clock.id, "generation": clock.generation, "step": rung.name, "at": rung.instant(counted, book),
                 "event_id": fired[rung.name].event_id, "fired_at": fired[rung.name].fired_at, "outcome": "carried", "told": {},
@@ -383,7 +384,8 @@ def due_on(day: date, book: WorkCalendar) -> Due:
 
 
 def pauses_of(session: Session, clock_id: int) -> list[Pause]:
-    rows = session.scalars(select(ClockPause).where(ClockPause.clock_id == clock_id).order_by(ClockPause.paused_at))  # type: ignore[arg-type]
+    held = select(ClockPause).where(col(ClockPause.clock_id) == clock_id).order_by(col(ClockPause.paused_at))
+    rows = session.scalars(held, execution_options={"populate_existing": True})
     return [Pause(row.paused_at, row.resumed_at) for row in rows]
 
 

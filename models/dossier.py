@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from .access import desks_of, may_note, moves, people_at
+from .access import acts_for, desks_of, may_note, moves, people_at
 from .case import Case, CaseEvent, Kind, events_of, title_of, whole
+from .casetypes import STANDING
 from .casetypes.base import Facts
 from .clock import Clock, ClockLine, ClockPause, explanation
 from .decisions import Decision, decision_for
@@ -107,6 +108,8 @@ class Dossier:
     moves: list[Offer]
     counter_moves: list[Offer]
     """What a street clerk may enter at the counter for the applicant (窗口代录)."""
+    acts_for: str | None
+    """The name of the one they stand in for, where what they do at this stage is done for somebody else."""
     may_claim: bool
     may_note: bool
     assignees: list[Person]
@@ -150,11 +153,17 @@ def dossier(session: Session, person: Person, case: Case, at: datetime) -> Dossi
         if desks_of(person, case, on_behalf_of=f"body:{case.applicant_id}") == {Desk.APPLICANT}
         and Desk.STREET in desks_of(person, case)
         else [],
+        acts_for=_acts_for(person, case),
         may_claim=bool(colleagues) and case.assignee_id is None,
         may_note=may_note(person, case),
         assignees=colleagues,
         chain=whole(events, case.last_seq, case.last_hash),
     )
+
+
+def _acts_for(person: Person, case: Case) -> str | None:
+    whose = acts_for(person, case, {case.desk})
+    return next((hand.person.name for hand in person.hands if whose == f"person:{hand.person.id}"), None)
 
 
 def told_clocks(session: Session, case: Case, at: datetime) -> list[ToldClock]:
@@ -185,6 +194,8 @@ def told_events(session: Session, case: Case, events: Sequence[CaseEvent]) -> li
     ids = {event.by_id for event in events if event.by_id}
     for event in events:
         facts = event.facts or {}
+        absent = stood_in_for(event)
+        ids |= {absent} if absent else set()
         ids |= {facts["to"]} if facts.get("to") and event.name == "assign" else set()
         ids |= {one for people in facts.get("told", {}).values() for one in people}
     people = {one.id: one for one in session.scalars(select(Person).where(col(Person.id).in_(ids)))}
@@ -192,11 +203,19 @@ def told_events(session: Session, case: Case, events: Sequence[CaseEvent]) -> li
     return [_told(case, event, people, applicant) for event in events]  # type: ignore[arg-type]
 
 
+def stood_in_for(event: CaseEvent) -> int | None:
+    """For whom a substitute acted."""
+    whose, _, number = (event.on_behalf_of or "").partition(":")
+    return int(number) if whose == "person" else None
+
+
 def _told(case: Case, event: CaseEvent, people: dict[int, Person], applicant: Body) -> ToldEvent:
     by = people.get(event.by_id) if event.by_id else None
     who = by.name if by else "系统"
     if event.on_behalf_of == f"body:{applicant.id}":
         who += f"（窗口代录，代{applicant.name}）"
+    elif absent := people.get(stood_in_for(event) or 0):
+        who += f" 代 {absent.name}"
     stage = case.kind.stage
     return ToldEvent(
         event=event,
@@ -213,6 +232,12 @@ def _told(case: Case, event: CaseEvent, people: dict[int, Person], applicant: Bo
         note=event.note,
         is_backdated=event.is_backdated,
     )
+
+
+CHANGED = {
+    "old_due_day": "原期限", "due_day": "期限", "cap_day": "最长中止至", "limit": "共", "step": "暂缓的步骤", "case": "新案件",
+}  # fmt: skip
+"""What an event about a clock changed, as its line says it."""
 
 
 def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]:
@@ -239,6 +264,9 @@ def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]
             for name, field in model.model_fields.items()
             if name in facts and facts[name] not in ([], "")
         ]
+    words += [f"{title} {facts[name]}" for name, title in CHANGED.items() if event.name in STANDING and name in facts]
+    if "reopens" in facts:
+        words.append(f"重新办理 {facts['reopens']}：{facts['reason']}（{facts['evidence']}）")
     if "backdated" in facts:
         words.append(f"补录：{facts['backdated']['reason']}；凭据：{facts['backdated']['proof']}")
     return words

@@ -1,9 +1,9 @@
-"""Which case gave rise to which, and what stands on the agenda of a meeting."""
+"""Which case gave rise to which."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Index, select, text
+from sqlalchemy import Index, select
 from sqlmodel import Session, SQLModel, col
 
 from .db import instant, primary_key, reference
@@ -33,22 +33,3 @@ def arising(session: Session, case_id: int, why: str | None = None) -> "list[Cas
     if why:
         linked = linked.where(col(Link.why) == why)
     return list(session.scalars(linked.order_by(col(Link.id).desc())))
-
-
-class AgendaItem(SQLModel, table=True):
-    """A late case on the agenda of its area's open escalation case; once, until it is settled there."""
-
-    __tablename__ = "agenda_item"
-    id: int | None = primary_key()
-    meeting_id: int = reference("case.id", index=True)
-    case_id: int = reference("case.id", index=True)
-    event_id: int = reference("case_event.id")
-    """The step of the ladder that put it there."""
-    why: str
-    at: datetime = instant()
-    settled_at: datetime | None = instant(nullable=True)
-    result: str | None = None
-
-    __table_args__ = (
-        Index("uq_agenda_item_open", "meeting_id", "case_id", unique=True, postgresql_where=text("settled_at is null")),
-    )

@@ -33,12 +33,12 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlmodel import Session, col
 
 from .access import visible_to
+from .agenda import AgendaItem
 from .case import STALE_AFTER, Case, title_of
 from .clock import WHOLE_CASE, Clock
 from .desk import waits_for
 from .editions import calendar
 from .errors import Invalid
-from .links import AgendaItem
 from .notices import Orphan
 from .people import Body, Desk, Person
 from .rules import Rule
@@ -49,14 +49,11 @@ FAR = datetime(9999, 1, 1, tzinfo=UTC)
 """Where a case without due instant stands in a list by due instant."""
 
 
-class ListQuery(BaseModel):
-    """What every list takes. A flag filters when it is given: true for those that are, false for those that are not."""
+class Paged(BaseModel):
+    """What every list takes."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    type: str | None = Field(default=None, description="case type")
-    stage: str | None = Field(default=None, description="stage of the case; for clocks the stage they limit")
-    area: str | None = Field(default=None, description="code of the city, district, street or community")
     at: AwareDatetime | None = Field(
         default=None, description="derive due, yellow, red, stale from this instant, not now"
     )
@@ -89,6 +86,14 @@ class ListQuery(BaseModel):
         if not 2004 < read.year < LAST_YEAR:
             raise ValueError(f"时间须在2005年至{LAST_YEAR - 1}年之间")
         return read
+
+
+class ListQuery(Paged):
+    """What lists of cases take. A flag filters when it is given: true for those that are, false for those that are not."""
+
+    type: str | None = Field(default=None, description="case type")
+    stage: str | None = Field(default=None, description="stage of the case; for clocks the stage they limit")
+    area: str | None = Field(default=None, description="code of the city, district, street or community")
 
 
 class CaseQuery(ListQuery):

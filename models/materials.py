@@ -117,7 +117,7 @@ def handed_in(
 ) -> set[str | None]:
     """Titles of the needs that are met: by a file, or by the roster and the ballots, which have a door of their own."""
     met = {attachment.need for attachment in attachments}
-    if Roster.of(session, case.estate_id):
+    if case.estate_id and Roster.of(session, case.estate_id):
         met.add(TITLE["roster"])
     if decision and decision.sha256:
         met.add(TITLE["ballots"])

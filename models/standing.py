@@ -4,8 +4,6 @@ None of them moves a stage. Which rule allows a pause or an extension, and how l
 (`Stage.pause`, `Stage.extension`); for licences they are 行政许可法 Arts. 42 and 45.
 """
 
-from typing import ClassVar
-
 from pydantic import Field
 from sqlalchemy import select
 from sqlmodel import col
@@ -57,12 +55,12 @@ class ReopeningFacts(Facts):
 class ClockEvent:
     """One of them. Subclasses say at whose desk, what stands in the way, and what it does."""
 
-    id: ClassVar[str]
-    name: ClassVar[str]
-    facts: ClassVar[type[Facts]] = Facts
-    paper: ClassVar[Paper | None] = None
-    by_head: ClassVar[bool] = False
-    by_time: ClassVar[bool] = False
+    id: str
+    name: str
+    facts: type[Facts] = Facts
+    paper: Paper | None = None
+    by_head: bool = False
+    by_time: bool = False
 
     def desk(self, kind: type[CaseType], stage: Stage) -> Desk | None:
         raise NotImplementedError
@@ -173,7 +171,7 @@ class AskExtension(ClockEvent):
 class GrantExtension(ClockEvent):
     id = "grant_extension"
     name = "批准延期"
-    paper = Paper("extension_notice")
+    paper: Paper | None = Paper("extension_notice")
     by_head = True
 
     def desk(self, kind: type[CaseType], stage: Stage) -> Desk | None:
@@ -220,8 +218,8 @@ class PutOff(ClockEvent):
 
     def obstacle(self, move: Move) -> str | None:
         clock = _deadline(move)
-        rung = clock and next((one for one in ladder(clock.ladder) if one.name == clock.next_step), None)
-        if clock is None or rung is None or not rung.is_letter or not clock.is_late(move.at):
+        letters = {rung.name for rung in ladder(clock.ladder) if rung.is_letter} if clock else set()
+        if clock is None or clock.next_step not in letters or not clock.is_late(move.at):
             return "本环节没有待发的催办，无须暂缓。"
         if _was_put_off(move, clock):
             return "这一期限的催办已经暂缓过一次，不能再次暂缓。"
@@ -310,5 +308,7 @@ def _decide(move: Move, granted: bool) -> tuple[Clock, ClockExtension]:
     return clock, asked
 
 
-for _kind in (Pause, Resume, AskExtension, GrantExtension, DenyExtension, PutOff, Reopen):
-    STANDING[_kind.id] = _kind()
+_ALL: tuple[ClockEvent, ...] = (
+    Pause(), Resume(), AskExtension(), GrantExtension(), DenyExtension(), PutOff(), Reopen(),
+)  # fmt: skip
+STANDING.update({event.id: event for event in _ALL})

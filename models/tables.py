@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 from . import (
+    agenda,
     case,
     clock,
     decisions,
@@ -25,6 +26,6 @@ from . import (
 METADATA = SQLModel.metadata
 
 __all__ = [
-    "METADATA", "case", "clock", "decisions", "documents", "editions", "jobs", "lateness", "links", "messages", "notices", "office", "people",
+    "METADATA", "agenda", "case", "clock", "decisions", "documents", "editions", "jobs", "lateness", "links", "messages", "notices", "office", "people",
     "proposals", "publicity", "rules", "signin", "territory",
 ]  # fmt: skip

@@ -1,7 +1,9 @@
 """The database of the tests: a real PostgreSQL, built by the migrations, put back by a savepoint after each test."""
 
+import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +12,15 @@ from sqlmodel import Session
 
 from api.embedded import Embedded, Urls, temporary
 from api.setup import migrate, sync_facts
+from models.casetypes import casetypes
 from models.db import url_for
+from models.rules import shipped_ladders, sync_rulebook
+from models.settings import settings
 
 from .door import Door
 from .make import Cast, cast_of
+
+TYPES = Path(__file__).parent / "types"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -76,6 +83,20 @@ def session(engine: Any) -> Iterator[Session]:
 @pytest.fixture
 def cast(session: Session) -> Cast:
     return Cast(session)
+
+
+@pytest.fixture
+def more_types(session: Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """With the tests' own types (`tests/types`) on the search path, their rules in the session's database."""
+    monkeypatch.setenv("BANJIE_CASETYPES", json.dumps([str(TYPES)]))
+    caches = (settings, casetypes, shipped_ladders)
+    for cached in caches:
+        cached.cache_clear()
+    sync_rulebook(session, TYPES)
+    yield
+    monkeypatch.undo()
+    for cached in caches:
+        cached.cache_clear()
 
 
 @pytest.fixture

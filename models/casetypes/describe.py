@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..rules import shipped_rules
-from .base import CaseType, Paper, Stage, casetypes
+from .base import STANDING, CaseType, Paper, Stage, casetypes
 
 
 def describe() -> list[dict[str, Any]]:
@@ -22,7 +22,7 @@ def _type(kind: type[CaseType]) -> dict[str, Any]:
         "title": kind.title,
         "details": kind.Details.model_json_schema(),
         "stages": [_stage(stage) for stage in kind.stages()],
-        "events": [_event(kind, name) for name in kind.event_names()],
+        "events": [_event(kind, name) for name in (*kind.event_names(), *standing_of(kind))],
     }
 
 
@@ -37,6 +37,8 @@ def _stage(stage: Stage) -> dict[str, Any]:
         "limit": limits[0] if limits else None,
         "limits": limits,
         "waits_on": stage.waits_on,
+        "pause": stage.pause,
+        "extension": stage.extension,
         "needs": [{"title": need.title, "by": need.by} for need in stage.needs],
     }
 
@@ -48,16 +50,25 @@ def limits_of(stage: Stage) -> list[dict[str, str]]:
     return [{"rule": period.rule, "value": values[period.rule], "kind": "period"} for period in stage.periods]
 
 
+def standing_of(kind: type[CaseType]) -> list[str]:
+    """The events about clocks and re-opening that some stage of the type allows."""
+    return list(dict.fromkeys(name for stage in kind.stages() for name in kind.standing_at(stage)))
+
+
 def _event(kind: type[CaseType], name: str) -> dict[str, Any]:
     leaving = [
-        (stage, transition) for stage in kind.stages() for transition in stage.transitions if transition.event == name
+        (stage, transition.target)
+        for stage in kind.stages()
+        for transition in stage.transitions
+        if transition.event == name
     ]
+    leaving += [(stage, stage) for stage in kind.stages() if name in kind.standing_at(stage)]
     sources = list(dict.fromkeys(stage.id for stage, _ in leaving))
     return {
         "name": name,
         "title": kind.event(name).name,
         "from": sources,
-        "to": list(dict.fromkeys(transition.target.id for _, transition in leaving)),
+        "to": list(dict.fromkeys(to.id for _, to in leaving)),
         "who": list(dict.fromkeys(desk for stage in sources for desk in kind.who(name, kind.stage(stage)))),
         "facts": kind.facts_of(name).model_json_schema(),
         "paper": next((paper.kind for paper in papers_of(kind, name)), None),
@@ -66,7 +77,7 @@ def _event(kind: type[CaseType], name: str) -> dict[str, Any]:
 
 
 def papers_of(kind: type[CaseType], name: str) -> list[Paper]:
-    paper = kind.paper.get(name)
+    paper = STANDING[name].paper if name in STANDING else kind.paper.get(name)
     return [paper] if isinstance(paper, Paper) else list(paper.values()) if paper else []
 
 
@@ -87,6 +98,12 @@ def as_markdown() -> str:
             ways = "、".join(event["from"]) + " → " + "、".join(event["to"])
             papers = "、".join(f"`{paper}`" for paper in event["papers"])
             parts.append(f"| {event['title']} `{name}` | {ways} | {who} | {papers} |")
+        parts += ["", "About the clock, staying where it is:\n", "| event | at | who | paper |", "|---|---|---|---|"]
+        for name in standing_of(kind):
+            event = _event(kind, name)
+            who = "、".join(desk.title for desk in event["who"]) + ("负责人" if STANDING[name].by_head else "")
+            papers = "、".join(f"`{paper}`" for paper in event["papers"])
+            parts.append(f"| {event['title']} `{name}` | {'、'.join(event['from'])} | {who} | {papers} |")
         parts.append("")
     return "\n".join(parts)
 

@@ -11,7 +11,7 @@ from ..money import yuan
 from ..people import Desk
 from ..publicity import Publicity
 from ..rules import rulebook
-from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Stage, Wrong
+from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
 
 EXCLUSIONS: dict[str, Any] = {
     "developer_liability": "应由建设单位或者施工单位承担的保修责任",
@@ -174,7 +174,14 @@ class FundRequest(CaseType):
     correction = Stage(
         "补正", desk=Desk.APPLICANT, also=(Desk.STREET, Desk.DISTRICT), deadline="fund.correction", holds_asker=True
     )
-    review = Stage("划拨审核", desk=Desk.DISTRICT, also=(Desk.APPLICANT,), deadline="fund.review")
+    review = Stage(
+        "划拨审核",
+        desk=Desk.DISTRICT,
+        also=(Desk.APPLICANT,),
+        deadline="fund.review",
+        pause="fund.review_pause",
+        extension="fund.review_extension",
+    )
     first_payment = Stage("首期款拨付", desk=Desk.CITY, deadline="fund.first_payment")
     works = Stage("施工", desk=Desk.APPLICANT, deadline="fund.works", needs=(Need("施工记录"),))
     acceptance = Stage(
@@ -183,7 +190,13 @@ class FundRequest(CaseType):
     settlement = Stage(
         "申请尾款", desk=Desk.APPLICANT, waits_on="applicant", needs=(Need("结算审核报告"), Need("合法票据"))
     )
-    final_review = Stage("尾款审核", desk=Desk.DISTRICT, deadline="fund.final_review")
+    final_review = Stage(
+        "尾款审核",
+        desk=Desk.DISTRICT,
+        deadline="fund.final_review",
+        pause="fund.review_pause",
+        extension="fund.review_extension",
+    )
     final_payment = Stage("尾款拨付", desk=Desk.CITY, deadline="fund.final_payment")
     publication = Stage(
         "结果公布与归档", desk=Desk.APPLICANT, deadline="fund.publication", needs=(Need("使用及分摊公布材料"),)
@@ -316,6 +329,8 @@ class FundRequest(CaseType):
     }  # fmt: skip
 
     enterable_afterwards = {"open", "submit", "resubmit", "paid", "finished", "returned", "withdraw"}
+
+    reopening = Reopening("review")
 
     # --- obstacles: the sentence a refused person reads ---
 

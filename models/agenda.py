@@ -1,0 +1,88 @@
+"""A late case comes before the open escalation case of its area; where none is open, one opens by itself.
+
+The step of a ladder names the type (`Step.opens`). The area is the lowest that holds both the estate and the late desk; an
+escalation case that is late itself comes before that of the area above, and from the city nothing leads further up.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Index, select, text
+from sqlmodel import Session, SQLModel, col
+
+from .access import KIND_OF_DESK
+from .case import Case, CaseEvent
+from .db import instant, primary_key, reference
+from .errors import NotFound
+from .people import LEVEL_OF_DESK, SYSTEM, Body, Desk
+from .territory import LEVELS, Area, codes_of, path_at
+
+
+class AgendaItem(SQLModel, table=True):
+    """A late case on the agenda of an escalation case; once, until it is settled there."""
+
+    __tablename__ = "agenda_item"
+    id: int | None = primary_key()
+    meeting_id: int = reference("case.id", index=True)
+    case_id: int = reference("case.id", index=True)
+    event_id: int = reference("case_event.id")
+    """The step of the ladder that put it there."""
+    at: datetime = instant()
+    settled_at: datetime | None = instant(nullable=True)
+    result: str | None = None
+
+    __table_args__ = (
+        Index("uq_agenda_item_open", "meeting_id", "case_id", unique=True, postgresql_where=text("settled_at is null")),
+        Index("ix_agenda_item_unsettled", "case_id", postgresql_where=text("settled_at is null")),
+    )
+
+
+class Later(Exception):
+    """Somebody holds the escalation case, or is opening it at this moment: come again."""
+
+
+def put_on_agenda(session: Session, late: Case, event: CaseEvent, type_id: str, at: datetime) -> Case | None:
+    """Put a late, locked case before its area's open case of that type. None: nobody is further up.
+
+    Raises `Later`; waiting for the other case while holding this one could end in a deadlock. `NotFound` where no office is
+    registered for the area.
+    """
+    level = _level(late, type_id)
+    if level is None:
+        return None
+    area = session.scalars(select(Area).where(col(Area.path) == path_at(late.path, level))).one()
+    meeting = _claim(session, type_id, area) or _open(session, type_id, area, at)
+    there = select(AgendaItem.id).where(  # type: ignore[call-overload]
+        col(AgendaItem.meeting_id) == meeting.id, col(AgendaItem.case_id) == late.id, col(AgendaItem.settled_at).is_(None)
+    )  # fmt: skip
+    if session.scalar(there) is None:
+        session.add(AgendaItem(meeting_id=meeting.id, case_id=late.id, event_id=event.id, at=at))  # type: ignore[arg-type]
+        meeting.remember("agenda", {"case": late.number, "step": event.name}, by=SYSTEM, at=max(at, meeting.last_at))
+    return meeting
+
+
+def _level(late: Case, type_id: str) -> str | None:
+    if late.type == type_id:
+        above = len(codes_of(late.path)) - 2
+        return LEVELS[above] if above >= 0 else None
+    desk = Desk(late.desk) if late.desk else Desk.STREET
+    return LEVEL_OF_DESK.get(desk, LEVEL_OF_DESK[Desk.STREET])
+
+
+def _claim(session: Session, type_id: str, area: Area) -> Case | None:
+    is_it = (col(Case.type) == type_id, col(Case.serves) == area.path, col(Case.closed_at).is_(None))
+    held = select(Case).where(*is_it).with_for_update(skip_locked=True)
+    found = session.scalar(held, execution_options={"populate_existing": True})
+    if found is None and session.scalar(select(Case.id).where(*is_it)) is not None:  # type: ignore[call-overload]
+        raise Later
+    return found
+
+
+def _open(session: Session, type_id: str, area: Area, at: datetime) -> Case:
+    kind = KIND_OF_DESK[Desk.of_level(area.level)]
+    office = session.scalars(select(Body).where(col(Body.area_id) == area.id, col(Body.kind) == kind)).first()
+    if office is None:
+        raise NotFound(f"{area.name}没有登记承办单位，不能自动提请协调，请系统管理员补录。")
+    meeting = Case.open_for_area(session, type_id, area=area, applicant=office, by=SYSTEM, at=at)
+    if meeting is None:
+        raise Later
+    return meeting
