@@ -8,7 +8,8 @@ import holidays
 import pytest
 from chinese_calendar import is_workday  # type: ignore[import-untyped,unused-ignore]
 
-from models.calendars import NoticeReading, read_notice, shipped
+from models.calendars import NoticeReading, read_notice, shipped, shipped_days
+from models.feeds import read_csv, read_ical, text_of
 from models.worktime import WorkCalendar
 
 NOTICES = Path(__file__).parent.parent / "models" / "data" / "notices"
@@ -78,15 +79,24 @@ def test_the_shipped_years_equal_the_state_councils_list(year: int) -> None:
     assert sum(shipped().is_working(day) for day in each_day(year, year)) == TABLE[year][2]
 
 
-def test_every_shipped_year_agrees_with_the_package_holidays() -> None:
-    other = holidays.country_holidays("CN", years=range(2004, 2027))
-    differ = [day for day in each_day(2004, 2026) if shipped().is_working(day) != other.is_working_day(day)]
-    assert not differ
+DIFFERENCES: dict[str, dict[date, str]] = {
+    "chinesecalendar": {
+        date(
+            2005, 12, 31
+        ): "国办发明电〔2005〕35号：“12月31日（星期六）、2006年1月28日（星期六）……上班”；the package has only the latter days",
+    },
+    "holidays": {},
+}
+"""Days on which a package says otherwise than what we ship, and what the notice says."""
 
 
-def test_the_one_day_that_the_package_lacks_is_put_back() -> None:
-    differ = [day for day in each_day(2004, 2026) if shipped().is_working(day) != is_workday(day)]
-    assert differ == [date(2005, 12, 31)]
+@pytest.mark.parametrize("year", range(2004, 2027))
+def test_every_published_year_has_the_working_days_of_two_other_tables(year: int) -> None:
+    other = holidays.country_holidays("CN", years=year)
+    tables = {"chinesecalendar": is_workday, "holidays": other.is_working_day}
+    for name, works in tables.items():
+        differ = {day for day in each_day(year, year) if shipped().is_working(day) != works(day)}
+        assert differ == {day for day in DIFFERENCES[name] if day.year == year}, name
 
 
 def test_the_shipped_calendar_names_itself_and_its_holidays() -> None:
@@ -210,3 +220,124 @@ def test_what_is_no_yearly_notice_is_not_read() -> None:
             None,
             problems=("没有找到标题“国务院办公厅关于××××年部分节假日安排的通知”，读不出是哪一年的安排。",),
         )
+
+
+# --- files
+
+
+def runs(days: list[date]) -> Iterator[list[date]]:
+    """Days that follow each other and belong to one holiday."""
+    names = shipped_days()[1]
+    run: list[date] = []
+    for day in days:
+        if run and (day != run[-1] + timedelta(days=1) or names[day] != names[run[0]]):
+            yield run
+            run = []
+        run.append(day)
+    yield run
+
+
+def event(first: date, last: date, title: str, *more: str) -> list[str]:
+    end = last + timedelta(days=1)
+    return [
+        "BEGIN:VEVENT",
+        f"DTSTART;VALUE=DATE:{first:%Y%m%d}",
+        f"DTEND;VALUE=DATE:{end:%Y%m%d}",
+        title,
+        *more,
+        "END:VEVENT",
+    ]
+
+
+def feed(year: int, like: str) -> str:
+    """The shipped year as calendars publish it: a day an event and numbered, or a run an event and marked 休 and 班."""
+    (off, work), names = shipped_days()[0][year], shipped_days()[1]
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//x//y//", "X-WR-CALNAME:中国大陆节假日"]
+    for run in runs(sorted(off)):
+        name = names[run[0]]
+        if like == "numbered":
+            for number, day in enumerate(run, 1):
+                lines += event(day, day, f"SUMMARY:{name} 假期 第{number}天/共{len(run)}天", "TRANSP:TRANSPARENT")
+        else:
+            lines += event(run[0], run[-1], f"SUMMARY;LANGUAGE=zh_CN:{name}（休）", "X-APPLE-SPECIAL-DAY:WORK-HOLIDAY")
+    for day in sorted(work):
+        lines += event(day, day, f"SUMMARY:{names[day]} 补班" if like == "numbered" else f"SUMMARY:{names[day]}（班）")
+    lines += event(date(year, 2, 14), date(year, 2, 14), "SUMMARY:情人节")
+    return "\r\n".join([*lines, "END:VCALENDAR", ""])
+
+
+def table(year: int) -> str:
+    (off, work), names = shipped_days()[0][year], shipped_days()[1]
+    lines = [f"{day},{int(day in work)},{names[day]}" for day in sorted(off | work)]
+    return "\n".join(["day,works,name", *lines])
+
+
+@pytest.mark.parametrize("like", ["numbered", "marked", "csv"])
+@pytest.mark.parametrize("year", [2019, 2023, 2025, 2026])
+def test_a_year_that_comes_as_a_file_reads_as_it_was_published(year: int, like: str) -> None:
+    (reading,) = read_csv(table(year)) if like == "csv" else read_ical(feed(year, like))
+    off, work = shipped_days()[0][year]
+    assert reading.problems == ()
+    assert (reading.year, set(reading.off), set(reading.work)) == (year, off, work)
+    assert reading.names[min(work)] == shipped_days()[1][min(work)]
+    assert ("情人节" in reading.remarks[0]) if like != "csv" else reading.remarks == ()
+
+
+def test_a_file_of_several_years_gives_each_of_them() -> None:
+    both = feed(2025, "marked").replace("END:VCALENDAR\r\n", "") + feed(2026, "marked").partition("日\r\n")[2]
+    assert [reading.year for reading in read_ical(both)] == [2025, 2026]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("国庆节（休）", "国庆节调休", "日程“国庆节调休”只写了调休，看不出是休还是班。"),
+        ("20261001\r\nDTEND;VALUE=DATE:20261008", "20261002\r\nDTEND;VALUE=DATE:20261008", "2026年10月1日（周四）是法定节日（国庆节）"),
+        ("20261001", "20261301", "没有写对日期。"),
+        ("DTSTART;VALUE=DATE:20260920\r\nDTEND;VALUE=DATE:20260921", "DTSTART:20260920T090000\r\nDTEND:20260920T120000", "写了钟点，放假和补班应是全天日程。"),
+        ("DTSTART;VALUE=DATE:20260920", "RRULE:FREQ=YEARLY\r\nDTSTART;VALUE=DATE:20260920", "是重复日程"),
+        ("20260920\r\nDTEND;VALUE=DATE:20260921", "20260921\r\nDTEND;VALUE=DATE:20260922", "2026年9月21日（周一）写的是补班，但这一天本不是周末。"),
+        ("20260920\r\nDTEND;VALUE=DATE:20260921", "20261003\r\nDTEND;VALUE=DATE:20261004", "2026年10月3日（周六）既写休又写班。"),
+        ("DTEND;VALUE=DATE:20261008", "DTEND;VALUE=DATE:20271008", "长达"),
+        ("END:VCALENDAR", "", "不是完整的 iCal 文件"),
+        ("BEGIN:VCALENDAR", "<html>", "不是完整的 iCal 文件"),
+    ],
+)  # fmt: skip
+def test_a_feed_that_does_not_add_up_is_told_in_sentences(old: str, new: str, sentence: str) -> None:
+    text = feed(2026, "marked").replace("X-APPLE-SPECIAL-DAY:WORK-HOLIDAY\r\n", "")
+    assert old in text
+    assert sentence in "".join(read_ical(text.replace(old, new))[0].problems)
+
+
+def test_a_numbered_feed_with_a_day_lost_is_noticed() -> None:
+    text = feed(2026, "numbered")
+    lost = text.replace("SUMMARY:春节 假期 第5天/共9天", "SUMMARY:春节")
+    assert "“春节”写明放假共9天，文件里却是8天，文件可能有缺漏。" in read_ical(lost)[0].problems
+
+
+def test_a_feed_of_festivals_alone_says_nothing_of_work() -> None:
+    (reading,) = read_ical(
+        "\n".join(["BEGIN:VCALENDAR", *event(date(2026, 2, 17), date(2026, 2, 17), "SUMMARY:春节"), "END:VCALENDAR"])
+    )
+    assert reading.year is None and "没有写明休或班" in reading.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ("日期,上班\n2026-10-01,0", "第一行应是 day,works,name"),
+        ("day,works,name", "除表头外没有内容"),
+        ("day,works,name\n10月1日,0,国庆节", "第2行的日期“10月1日”看不懂"),
+        ("day,works,name\n2026-10-01,休,国庆节", "第2行的 works 是“休”"),
+        ("day,works,name\n2026-10-01,0,国庆节\n2026-10-01,0,国庆节", "第3行的2026年10月1日（周四）前面已经有了。"),
+        ("", "第一行应是 day,works,name"),
+    ],
+)
+def test_a_csv_that_cannot_be_read_is_told_by_its_line(lines: str, sentence: str) -> None:
+    assert sentence in "".join(read_csv(lines)[0].problems)
+
+
+def test_a_csv_saved_by_a_spreadsheet_is_read_too() -> None:
+    text = "\ufeff" + table(2026).replace("-", "/").replace("/0", "/").replace("\n", "\r\n")
+    assert read_csv(text) == read_csv(table(2026)) == read_csv(text_of(table(2026).encode("gb18030")) or "")
+    assert text_of(b"\xff\xfe\x00\xd8") is None

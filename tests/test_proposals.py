@@ -166,7 +166,7 @@ def test_a_make_up_day_can_be_closed_and_opened_again_and_keeps_its_holiday(sess
     ("content", "field", "sentence"),
     [
         (
-            {"csv": "day,works,name\n2028-01-01,0,元旦\n"},
+            {"csv": BY_LAW_2028},
             "csv",
             "2028年还没有到公布安排的时候，请核对年份。缺少2027年的安排",
         ),
