@@ -138,6 +138,6 @@ def _insert_one(table: Table) -> Insert:
 def _insert_many(table: Table, columns: tuple[str, ...]) -> Insert:
     """One array per column, so that the statement is the same for two rows and for a thousand; identities rise in their order."""
     arrays = [bindparam(name, type_=ARRAY(table.c[name].type, dimensions=1)) for name in columns]
-    given = func.unnest(*arrays).table_valued(*columns, with_ordinality="place").render_derived("given")
-    rows = select(*(given.c[name] for name in columns)).order_by(given.c.place)
+    given = func.unnest(*arrays).table_valued(*columns, with_ordinality="nth_row").render_derived("given")
+    rows = select(*(given.c[name] for name in columns)).order_by(given.c.nth_row)
     return table.insert().from_select(columns, rows).returning(table.c.id)
