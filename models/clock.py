@@ -362,6 +362,8 @@ class Clocks:
         )
 
     def _change(self, clock: Clock, **values: Any) -> None:
+        if clock.parked_at:  # what is stopped or planned anew is parked no longer
+            values |= {"parked_at": None, "parked_why": None}
         write(self.session, clock, **values)
 
     def _line(self, clock: Clock, what: str, old: datetime | None, new: datetime | None) -> None:
