@@ -120,6 +120,15 @@ def insert_rows(session: Session, model: type[SQLModel], rows: list[dict[str, An
     return sorted(session.connection().execute(statement, values).scalars())
 
 
+def update_rows(session: Session, model: type[SQLModel], rows: list[dict[str, Any]]) -> None:
+    """UPDATE by `id` in one statement; `rows` have the same columns, each row its own values."""
+    if not rows:
+        return
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    values = {f"of_{name}": [row[name] for row in rows] for name in rows[0]}
+    session.connection().execute(_update_many(table, tuple(rows[0])), values)
+
+
 # Built once each: building and hashing a statement costs more than sending it.
 
 
@@ -127,6 +136,14 @@ def insert_rows(session: Session, model: type[SQLModel], rows: list[dict[str, An
 def _update(table: Table, columns: tuple[str, ...]) -> Update:
     of = [column == bindparam(f"of_{column.key}") for column in table.primary_key]
     return table.update().where(*of).values({name: bindparam(name) for name in columns})
+
+
+@cache
+def _update_many(table: Table, columns: tuple[str, ...]) -> Update:
+    arrays = [bindparam(f"of_{name}", type_=ARRAY(table.c[name].type, dimensions=1)) for name in columns]
+    given = func.unnest(*arrays).table_valued(*columns).render_derived("given")
+    changes = {name: given.c[name] for name in columns if name != "id"}
+    return table.update().where(table.c.id == given.c.id).values(changes)
 
 
 @cache
