@@ -20,13 +20,14 @@ from models.errors import Forbidden, Invalid
 from models.lists import CaseQuery, page_of, total_of
 from models.people import Body, Desk, Person, Role
 from models.territory import Area, Estate
+from models.wording import day, last_day, short_day
 from models.worktime import Limit
 
 from ..cases import may_open, may_open_at_counter, names, open_case
 from ..deps import Db, Me
 from .forms import Attempt, Input, Options, Typed, attempt, backdate, facts_of, inputs, local, text
 from .lines import heading, lines
-from .render import Here, day, last_day, page, short_day
+from .render import Here, page
 from .render import query as written
 from .strip import strip
 

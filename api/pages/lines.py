@@ -8,9 +8,9 @@ from sqlmodel import Session
 
 from models.case import Case
 from models.people import Desk, Person
+from models.wording import last_day
 
 from ..cases import names
-from .render import last_day
 
 
 @dataclass(frozen=True)

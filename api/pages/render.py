@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -21,13 +21,13 @@ from models.office import office_clock
 from models.people import Desk, Person, Role
 from models.rules import CONFIDENCE_TITLES
 from models.settings import settings
+from models.wording import day, instant, last_day, left, short_day, short_instant
 from models.worktime import OFFICE_ZONE, WorkCalendar
 from pdf.amount import yuan
 
 from ..deps import Db, Now
 
 API = Path(__file__).parent.parent
-WEEKDAYS = "一二三四五六日"
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,8 @@ class Office:
         return self.now.astimezone(OFFICE_ZONE).date()
 
     def left(self, due_at: datetime, *, in_days: bool = False) -> str:
-        """How far away a due instant is, in words: `还剩2个工作日`, `今天到期`, `逾期1个工作日`; a period's end `in_days`."""
-        due_day = last_day(due_at)
-        days = self.calendar.working_between(self.today, due_day)
-        if due_at <= self.now:
-            return f"逾期{-days}个工作日" if days < 0 else "已逾期"
-        if due_day == self.today:
-            return "今天到期"
-        if in_days or not days:
-            return f"还剩{(due_day - self.today).days}日"
-        return f"还剩{days}个工作日"
+        """How far away a due instant is, in words; a period's end `in_days`."""
+        return left(due_at, self.now, self.calendar, in_days=in_days)
 
 
 def office(request: Request, session: Db, now: Now) -> Office:
@@ -139,34 +131,6 @@ def asset(name: str) -> str:
 # --- how things are written ------------------------------------------------------------------------------------------
 
 
-def day(value: date | datetime | str) -> str:
-    """`2026年10月13日`; an instant is taken in the office's zone, a text as an ISO day."""
-    value = _day(value)
-    return f"{value.year}年{value.month}月{value.day}日"
-
-
-def short_day(value: date | datetime | str) -> str:
-    """`10月13日 周二`."""
-    value = _day(value)
-    return f"{value.month}月{value.day}日 周{WEEKDAYS[value.weekday()]}"
-
-
-def instant(value: datetime) -> str:
-    """`2026年10月13日 09:00`."""
-    return f"{day(value)} {value.astimezone(OFFICE_ZONE):%H:%M}"
-
-
-def short_instant(value: datetime) -> str:
-    """`10月13日 09:00`."""
-    value = value.astimezone(OFFICE_ZONE)
-    return f"{value.month}月{value.day}日 {value:%H:%M}"
-
-
-def last_day(due_at: datetime) -> date:
-    """The day that ends at a due instant: `2026-10-14T00:00` → 13 October."""
-    return (due_at - timedelta.resolution).astimezone(OFFICE_ZONE).date()
-
-
 def area(dm2: int) -> str:
     """`8856` dm² → `88.56㎡`."""
     return f"{dm2 // 100:,}.{dm2 % 100:02d}㎡"
@@ -181,9 +145,3 @@ def query(values: Mapping[str, object]) -> str:
     """`?a=1&b=2` of what is not empty, or nothing at all."""
     text = urlencode({key: value for key, value in values.items() if value not in (None, "", False)})
     return f"?{text}" if text else "?"
-
-
-def _day(value: date | datetime | str) -> date:
-    if isinstance(value, str):
-        return date.fromisoformat(value[:10])
-    return value.astimezone(OFFICE_ZONE).date() if isinstance(value, datetime) else value
