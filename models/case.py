@@ -44,6 +44,10 @@ class Backdate:
     proof: str
 
 
+IDENTITY = ("case_id", "seq", "name", "from_stage", "to_stage", "by_id", "on_behalf_of", "at", "recorded_at")
+"""What of an event its hash covers beside its facts."""
+
+
 class CaseEvent(SQLModel, table=True):
     """One line of a case's ledger: history, evidence and outbox. `by_id` null: the system; append-only but for `handled_at`."""
 
@@ -75,10 +79,7 @@ class CaseEvent(SQLModel, table=True):
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        return (
-            self.case_id, self.seq, self.name, self.from_stage, self.to_stage, self.by_id, self.on_behalf_of,
-            self.at, self.recorded_at,
-        )  # fmt: skip
+        return tuple(getattr(self, name) for name in IDENTITY)
 
     @property
     def is_backdated(self) -> bool:
@@ -535,16 +536,16 @@ class Case(SQLModel, table=True):
         """Append the line, sign the clocks' lines with it, and write the case as it now is."""
         if note and len(note) > NOTE_LIMIT:
             raise Invalid(f"备注过长（{len(note)}字），最多{NOTE_LIMIT}字。", field="note")
-        event = chained(self, name, from_stage, self.stage, by.id, on_behalf_of, at, recorded_at, facts, note)
-        show(self, last_seq=event.seq, last_hash=event.hash, last_at=max(at, self.last_at))
+        row = next_line(self, name, from_stage, self.stage, by.id, on_behalf_of, at, recorded_at, facts, note)
+        show(self, last_seq=row["seq"], last_hash=row["hash"], last_at=max(at, self.last_at))
         if clocks:
             show(self, **times_of(clocks.all))
         lines = clocks.lines if clocks else []
-        values = {f"event_{name}": value for name, value in event.model_dump(exclude={"id"}).items()}
+        values = {f"event_{column}": value for column, value in row.items()}
         values |= {f"line_{name}": [line[name] for line in lines] for name in LINE}
         values |= {name: getattr(self, name) for name in CHANGES}
-        event.id = session.connection().execute(RECORD, values | {"of": self.id}).scalar_one()
-        return event
+        made = session.connection().execute(RECORD, values | {"of": self.id}).scalar_one()
+        return CaseEvent(id=made, **row)
 
 
 CHANGES = (
@@ -562,6 +563,7 @@ LEDGER_TITLES = {
     "attach": "提交材料",
     "retry": "重试搁置的计时",
     "agenda": "列入议程",
+    "re_base": "期限重算",
 }
 """What else than a type's own events and a ladder's steps stands in ledgers."""
 LOCK = (
@@ -602,7 +604,7 @@ def title_of(kind: Kind, name: str) -> str:
     return step.title if step else LEDGER_TITLES.get(name, name)
 
 
-def chained(
+def next_line(
     case: Case,
     name: str,
     from_stage: str | None,
@@ -613,28 +615,21 @@ def chained(
     recorded_at: datetime,
     facts: dict[str, Any],
     note: str | None = None,
-) -> CaseEvent:
-    """The next line of a locked case's ledger, hashed onto the one before it. Writes nothing."""
+) -> dict[str, Any]:
+    """The next line of a locked case's ledger, hashed onto the one before it, as a row of `CaseEvent`. Writes nothing."""
     salt = secrets.token_hex(16)
-    event = CaseEvent(
-        case_id=case.id,  # type: ignore[arg-type]
-        seq=case.last_seq + 1,
-        name=name,
-        from_stage=from_stage,
-        to_stage=to_stage,
-        by_id=by_id,
-        on_behalf_of=on_behalf_of,
-        at=at,
-        recorded_at=recorded_at,
-        facts=facts,
-        note=note,
-        salt=salt,
-        facts_hash=ledger.facts_hash(salt, facts, note),
-        prev_hash=case.last_hash,
-        hash="",
-    )
-    event.hash = ledger.event_hash(event.prev_hash, event.identity, event.facts_hash)
-    return event
+    seq = case.last_seq + 1
+    identity = (case.id, seq, name, from_stage, to_stage, by_id, on_behalf_of, at, recorded_at)
+    facts_hash = ledger.facts_hash(salt, facts, note)
+    return dict(zip(IDENTITY, identity, strict=True)) | {
+        "facts": facts,
+        "note": note,
+        "salt": salt,
+        "facts_hash": facts_hash,
+        "prev_hash": case.last_hash,
+        "hash": ledger.event_hash(case.last_hash, identity, facts_hash),
+        "handled_at": None,
+    }
 
 
 def verify(events: list[CaseEvent]) -> str | None:
@@ -684,4 +679,4 @@ def _with_backdate(facts: dict[str, Any], backdate: Backdate | None) -> dict[str
     return facts | {"backdated": {"reason": backdate.reason, "proof": backdate.proof}} if backdate else facts
 
 
-__all__ = ["SYSTEM", "Backdate", "Case", "CaseEvent", "Facts", "chained", "events_of", "verify"]
+__all__ = ["SYSTEM", "Backdate", "Case", "CaseEvent", "Facts", "events_of", "next_line", "verify"]

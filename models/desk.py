@@ -21,7 +21,7 @@ LAST_MOVES = 500
 
 @dataclass(frozen=True)
 class DeskView:
-    """`mine`: with this person, or with the party they act for. `pool`: at their office's desk, with nobody. Both by due instant.
+    """`mine`: with this person, with one they stand in for, or with the party they act for. `pool`: at their office's desk, with nobody. Both by due instant.
 
     `sent`: open cases that this person moved lately and that now lie elsewhere, the latest first. Of each the first `MOST`;
     `totals` says by the same names how many there are.
@@ -40,7 +40,7 @@ def desk_of(session: Session, person: Person, at: datetime) -> DeskView:
     open_cases = visible_to(person).where(col(Case.closed_at).is_(None))
     by_due = (col(Case.next_due_at).asc().nulls_last(), col(Case.id))
     at_office, at_party = _at_my_desks(person)
-    with_me = or_(and_(col(Case.assignee_id) == person.id, at_office), at_party)
+    with_me = or_(and_(col(Case.assignee_id).in_([hand.person.id for hand in person.hands]), at_office), at_party)
     with_nobody = waits_for(person)
     moved = col(CaseEvent.by_id) == person.id, col(CaseEvent.from_stage) != col(CaseEvent.to_stage)
     lately = select(col(CaseEvent.case_id)).where(*moved).order_by(col(CaseEvent.id).desc()).limit(LAST_MOVES)
@@ -82,18 +82,19 @@ def _part(session: Session, cases: Any, *order: Any) -> tuple[list[Case], int]:
 
 
 def _at_my_desks(person: Person) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Whether a case lies at an office's desk where this person works, and whether it lies with a party they act for."""
-    office: list[ColumnElement[bool]] = []
-    party: list[ColumnElement[bool]] = []
-    for post in person.posts:
+    """Whether a case lies at an office's desk where this person works or stands in for who does, and whether it lies with a
+    party they act for."""
+    office: dict[Any, ColumnElement[bool]] = {}
+    party: dict[Any, ColumnElement[bool]] = {}
+    for post in (post for hand in person.hands for post in hand.posts):
         desk = DESK_OF_ROLE.get(Role(post.role))
         if desk is None:
             continue
         here = col(Case.desk) == desk
         if desk == Desk.APPLICANT:
-            party.append(and_(here, col(Case.applicant_id) == post.body_id))
+            party[desk, post.body_id] = and_(here, col(Case.applicant_id) == post.body_id)
         elif desk == Desk.COMMITTEE:
-            party.append(and_(here, col(Case.committee_id) == post.body_id))
+            party[desk, post.body_id] = and_(here, col(Case.committee_id) == post.body_id)
         else:
-            office.append(and_(here, col(Case.path).like(f"{post.area_path}%")))
-    return or_(false(), *office), or_(false(), *party)
+            office[desk, post.area_path] = and_(here, col(Case.path).like(f"{post.area_path}%"))
+    return or_(false(), *office.values()), or_(false(), *party.values())
