@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from sqlalchemy import create_engine
 from sqlmodel import Session
@@ -21,6 +22,20 @@ from .door import Door
 from .make import Cast, cast_of
 
 TYPES = Path(__file__).parent / "types"
+
+hypothesis.settings.register_profile("short", max_examples=300, deadline=None)
+hypothesis.settings.register_profile("long", max_examples=10_000, deadline=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.load_profile("long" if config.option.markexpr == "long" else "short")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long form of a property is the same test over more examples."""
+    for item in items:
+        if config.option.markexpr == "long" and getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("long")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,17 +1,20 @@
 """Deadlines to the day: dated scenes, tables worked out by hand, and a naive oracle that walks day by day."""
 
-import os
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cache
+from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from chinese_calendar import is_workday  # type: ignore[import-untyped,unused-ignore]
 from holidays.calendars.chinese import _ChineseLunisolar
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.calendars import shipped
+from models.clock import Clock, counted_with
 from models.worktime import (
     LAST_YEAR,
     OFFICE_ZONE,
@@ -19,6 +22,7 @@ from models.worktime import (
     End,
     Limit,
     Pause,
+    Unit,
     WorkCalendar,
     at_office_open,
     due,
@@ -30,9 +34,7 @@ from models.worktime import (
 )
 
 CALENDAR = shipped()
-MORE = os.environ.get("HYPOTHESIS_PROFILE") == "long"
-EXAMPLES = settings(max_examples=10_000 if MORE else 300, deadline=None)
-DAY = timedelta(days=1)
+DAY, TEN = timedelta(days=1), timedelta(minutes=10)
 
 
 def at(text: str) -> datetime:
@@ -524,7 +526,6 @@ def matching_day(start: date, months: int) -> date:
     raise AssertionError
 
 
-@EXAMPLES
 @given(days, st.integers(1, 60))
 def test_adding_and_subtracting_working_days_agree_with_a_walk(start: date, n: int) -> None:
     day, left = start, n
@@ -537,7 +538,6 @@ def test_adding_and_subtracting_working_days_agree_with_a_walk(start: date, n: i
     assert CALENDAR.is_working(start) == is_workday(start)
 
 
-@EXAMPLES
 @given(cases(longest=25, spread=40))
 def test_working_days_with_pauses_agree_with_a_walk(case: tuple[datetime, int, list[Pause]]) -> None:
     start, n, pauses = case
@@ -545,7 +545,6 @@ def test_working_days_with_pauses_agree_with_a_walk(case: tuple[datetime, int, l
     assert due(start, Limit(n, "wd"), CALENDAR, pauses=pauses).due_day == expected
 
 
-@EXAMPLES
 @given(cases(longest=60, spread=70), st.booleans())
 def test_calendar_days_with_pauses_agree_with_a_walk(case: tuple[datetime, int, list[Pause]], rolls: bool) -> None:
     start, n, pauses = case
@@ -553,7 +552,6 @@ def test_calendar_days_with_pauses_agree_with_a_walk(case: tuple[datetime, int, 
     assert due(start, Limit(n, "d"), CALENDAR, end="roll" if rolls else "none", pauses=pauses).due_day == expected
 
 
-@EXAMPLES
 @given(cases(longest=6, spread=150), st.booleans())
 def test_months_with_pauses_agree_with_a_walk(case: tuple[datetime, int, list[Pause]], rolls: bool) -> None:
     start, n, pauses = case
@@ -568,16 +566,15 @@ def walked(start: datetime, hours: int, pauses: list[Pause], counts: Callable[[d
     while left:
         paused = any(pause.resumed_at and pause.paused_at <= now < pause.resumed_at for pause in pauses)
         left -= counts(now) and not paused
-        now += timedelta(minutes=10)
+        now += TEN
     return now
 
 
-def is_office_time(instant: datetime) -> bool:
+def is_office_time(instant: datetime, works: Callable[[date], bool] = CALENDAR.is_working) -> bool:
     minutes = instant.hour * 60 + instant.minute
-    return (510 <= minutes < 720 or 840 <= minutes < 1080) and CALENDAR.is_working(instant.date())
+    return (510 <= minutes < 720 or 840 <= minutes < 1080) and works(instant.date())
 
 
-@EXAMPLES
 @given(cases(longest=60, spread=4))
 def test_hours_with_pauses_agree_with_a_walk(case: tuple[datetime, int, list[Pause]]) -> None:
     start, n, pauses = case
@@ -585,7 +582,6 @@ def test_hours_with_pauses_agree_with_a_walk(case: tuple[datetime, int, list[Pau
     assert due(start, Limit(n, "h"), CALENDAR, pauses=pauses).due_at == expected
 
 
-@EXAMPLES
 @given(cases(longest=20, spread=5))
 def test_office_hours_with_pauses_agree_with_a_walk(case: tuple[datetime, int, list[Pause]]) -> None:
     start, n, pauses = case
@@ -594,7 +590,6 @@ def test_office_hours_with_pauses_agree_with_a_walk(case: tuple[datetime, int, l
     assert working_time_between(start, walked(start, n, [], is_office_time), CALENDAR) == timedelta(hours=n)
 
 
-@EXAMPLES
 @given(
     cases(longest=25, spread=30),
     st.sampled_from(["wd", "d", "mo", "h", "wh"]),
@@ -611,3 +606,102 @@ def test_every_deadline_explains_itself(case: tuple[datetime, int, list[Pause]],
     assert all(line.why for line in told)
     if unit in ("wd", "d"):
         assert sum(line.counts for line in told) == n
+
+
+@given(cases(longest=1, spread=0), st.integers(-12, 12), clock, st.sampled_from([UTC, ZoneInfo("America/Lima")]))
+def test_days_and_office_time_between_two_instants_agree_with_a_walk(
+    case: tuple[datetime, int, list[Pause]], days_on: int, time_on: timedelta, zone: tzinfo
+) -> None:
+    a = case[0]
+    b = a + days_on * DAY + time_on
+    first, last = min(a, b), max(a, b)
+    days = sum(CALENDAR.is_working(first.date() + n * DAY) for n in range(1, (last.date() - first.date()).days + 1))
+    tens = sum(is_office_time(first + n * TEN) for n in range((last - first) // TEN))
+    sign = 1 if a <= b else -1
+    assert working_days_between(a.astimezone(zone), b.astimezone(zone), CALENDAR) == sign * days
+    assert working_time_between(a.astimezone(zone), b.astimezone(zone), CALENDAR) == sign * tens * TEN
+
+
+# --- on any edition
+
+EDITIONS = 12
+
+
+@cache
+def edition(seed: int) -> tuple[WorkCalendar, Callable[[date], bool]]:
+    """A calendar whose days off, make-up days and closed days are drawn anew, and the same as plain sets."""
+    draw, published, closed = Random(seed), {}, set()
+    everyday = [date(2006, 1, 1) + n * DAY for n in range((date(2026, 12, 31) - date(2006, 1, 1)).days + 1)]
+    odd = {day for day in everyday if draw.random() < 0.15}
+    for year in range(2006, 2027):
+        mine = sorted(day for day in odd if day.year == year)
+        published[year] = ([day for day in mine if day.weekday() < 5], [day for day in mine if day.weekday() >= 5])
+        closed |= {date(year, 1, 1) + draw.randrange(365) * DAY for _ in range(3)}
+    calendar = WorkCalendar(f"drawn-{seed}", published, closed=closed)
+    return calendar, lambda day: (day.weekday() < 5) != (day in odd) and day not in closed
+
+
+editions = st.integers(1, EDITIONS).map(edition)
+
+
+@given(cases(longest=25, spread=40), editions, st.sampled_from(["wd", "d"]), st.booleans())
+def test_counting_on_any_edition_agrees_with_a_walk(
+    case: tuple[datetime, int, list[Pause]],
+    on: tuple[WorkCalendar, Callable[[date], bool]],
+    unit: Unit,
+    rolls: bool,
+) -> None:
+    start, n, pauses = case
+    calendar, works = on
+    countable = works if unit == "wd" else always
+    expected = oracle(start.date(), n, pauses, countable, works if rolls or unit == "wd" else always)
+    counted = due(start, Limit(n, unit), calendar, end="roll" if rolls else "none", pauses=pauses)
+    assert (counted.due_day, counted.edition) == (expected, calendar.edition)
+
+
+@given(cases(longest=20, spread=5), editions)
+def test_office_hours_on_any_edition_agree_with_a_walk(
+    case: tuple[datetime, int, list[Pause]], on: tuple[WorkCalendar, Callable[[date], bool]]
+) -> None:
+    start, n, pauses = case
+    calendar, works = on
+    expected = walked(start, n, pauses, lambda instant: is_office_time(instant, works))
+    assert due(start, Limit(n, "wh"), calendar, pauses=pauses).due_at == expected
+
+
+# --- clocks: extended, and counted again on another edition
+
+
+def stands(start: datetime, n: int, unit: str, **more: Any) -> Clock:
+    """A deadline as its row has it."""
+    return Clock(kind="deadline", limit=f"{n}{unit}", started_at=start, due_day=start.date(), **more)
+
+
+@given(cases(longest=25, spread=30), st.integers(1, 15), st.sampled_from(["wd", "d"]))
+def test_an_extended_limit_agrees_with_a_walk_that_goes_on(
+    case: tuple[datetime, int, list[Pause]], more: int, unit: Unit
+) -> None:
+    start, n, pauses = case
+    countable = CALENDAR.is_working if unit == "wd" else always
+    extended = counted_with(stands(start, n, unit, extended_by=more), pauses, CALENDAR)
+    assert extended.due_day == oracle(start.date(), n + more, pauses, countable, CALENDAR.is_working)
+    calm = counted_with(stands(start, n, "wd"), [], CALENDAR).due_day
+    on_top = counted_with(stands(start, n, "wd", extended_by=more), [], CALENDAR).due_day
+    assert on_top == CALENDAR.add_working(calm, more)
+
+
+@given(cases(longest=25, spread=30), editions, editions, st.sampled_from(["wd", "d", "h", "wh"]), st.integers(0, 5))
+def test_counting_again_on_another_edition_and_back_equals_counting_anew(
+    case: tuple[datetime, int, list[Pause]],
+    old: tuple[WorkCalendar, Callable[[date], bool]],
+    new: tuple[WorkCalendar, Callable[[date], bool]],
+    unit: Unit,
+    more: int,
+) -> None:
+    start, n, pauses = case
+    clock = stands(start, n, unit, extended_by=more)
+    plain = {book.edition: counted_with(clock, pauses, book) for book in (old[0], new[0])}
+    for book, _ in (new, old):
+        counted = counted_with(clock, pauses, book)
+        clock.due_day, clock.due_at, clock.edition = counted.due_day, counted.due_at, counted.edition
+        assert counted == plain[book.edition] == due(start, Limit(n + more, unit), book, pauses=pauses)
