@@ -39,8 +39,8 @@ Account = tuple[str, str, str]
 """What a newcomer may sign in with: account, who that is, password."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-RUNS_AT_ONCE = 3
-"""The shift, the one that takes over from it, and one job beside them."""
+RUNS_AT_ONCE = 4
+"""The shift, the one that takes over from it, and two jobs beside them: mail that is slow keeps nothing else waiting."""
 PATIENCE = 3.0
 """Seconds each of the three rounds of stopping waits before it insists; all of them together stay under ten."""
 

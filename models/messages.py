@@ -11,7 +11,7 @@ attention, and that runs in the world. A brief's is a date of the *office*, beca
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import DateTime, Index, ScalarResult, bindparam, case, cast, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -106,11 +106,18 @@ def slot_of(real: datetime) -> str:
     return f"{local:%Y-%m-%dT%H}:{local.minute // minutes * minutes:02d}"
 
 
-def compose_digests(session: Session, at: datetime, real: datetime, after: int = 0, batch: int = 100) -> int | None:
+class Told(NamedTuple):
+    """How many digests a batch has made, and the last person (by id) it looked at."""
+
+    told: int
+    last: int
+
+
+def compose_digests(session: Session, at: datetime, real: datetime, after: int = 0, batch: int = 100) -> Told | None:
     """Tell up to `batch` persons, by id from `after` on, what they have neither read nor been told. One digest each.
 
-    `at` is the office's now, `real` the world's: the interval is the world's. Returns the last person's id; None: nobody is left.
-    Who has a digest of this interval already waits for the next one.
+    `at` is the office's now, `real` the world's: the interval is the world's. None: nobody is left. Who has a digest of this
+    interval already waits for the next one.
     """
     slot = slot_of(real)
     has_one = select(Message.id).where(  # type: ignore[call-overload]
@@ -127,7 +134,7 @@ def compose_digests(session: Session, at: datetime, real: datetime, after: int =
     made = _tell(session, people, slot, at, real)
     _take_over(session, made)
     _fill(session, made, at)
-    return people[-1]
+    return Told(len(made), people[-1])
 
 
 def _tell(session: Session, people: Sequence[int], slot: str, at: datetime, real: datetime) -> list[int]:
@@ -298,25 +305,25 @@ def claim(session: Session, real: datetime) -> Message | None:
     return found
 
 
-def has_gone(session: Session, message: Message, real: datetime) -> None:
+def has_gone(session: Session, message: Message, real: datetime, why: str = "") -> None:
     _settle(session, message, sent_at=real, retry_at=None, why=None)
 
 
 def put_off(session: Session, message: Message, real: datetime, why: str) -> None:
     """Try again after a growing while, or give it up after `TRIES`."""
     if message.tries >= TRIES:
-        give_up(session, message, f"{why}（已试{message.tries}次，不再发送）")
+        give_up(session, message, real, f"{why}（已试{message.tries}次，不再发送）")
         return
     wait = min(INTERVAL * 2 ** (message.tries - 1), LONGEST_WAIT)
     _settle(session, message, retry_at=real + wait, why=why)
 
 
 def give_back(session: Session, message: Message, real: datetime, why: str) -> None:
-    """It was never tried, because no server answered: it waits where it was, and no try is counted."""
+    """It was never tried, because no server answered: it is due again at once, and no try is counted."""
     _settle(session, message, retry_at=real, tries=message.tries - 1, why=why)
 
 
-def give_up(session: Session, message: Message, why: str) -> None:
+def give_up(session: Session, message: Message, real: datetime, why: str) -> None:
     _settle(session, message, retry_at=None, why=why)
 
 
