@@ -17,7 +17,8 @@ router = APIRouter(prefix="/api", tags=["reference"])
 
 @router.get("/rules")
 def list_rules(session: Db, me: Me, now: Now, total: bool = False) -> dict[str, Any]:
-    """Every version of every rule: its value, source, article and confidence, when it holds, whether new cases take it today."""
+    """Every version of every rule: its value, source, article and confidence, when it holds, whether new cases take it
+    today, which stages use it and how many clocks of the city run by it."""
     items = [_rule(version) for version in rule_library(session, now.astimezone(OFFICE_ZONE).date())]
     return {"items": items, "next": None} | ({"total": len(items)} if total else {})
 
@@ -30,7 +31,8 @@ def read_calendar(
     edition: Annotated[str | None, Query(max_length=100, description="name of an edition; the newest")] = None,
     year: Annotated[int | None, Query(ge=1, le=LAST_YEAR, description="the office's current year")] = None,
 ) -> dict[str, Any]:
-    """One year of a calendar edition: days off, make-up working days, and from when on it is provisional."""
+    """One year of a calendar edition: days off, make-up working days, days on which the city's offices are closed, and from
+    when on it is provisional; and which editions there are."""
     book = calendar(session, edition)
     read = year_of(book, year or now.astimezone(OFFICE_ZONE).year)
     return {
@@ -39,11 +41,18 @@ def read_calendar(
         "working_days": read.working_days,
         "off": [_day(day) for day in read.of("off")],
         "work": [_day(day) for day in read.of("made_up")],
+        "closed": [_day(day) for day in read.of("closed")],
         "published_through": book.last_published_year,
         "provisional": read.provisional,
         "provisional_from": read.provisional_from.isoformat(),
         "editions": [
-            {"name": made.name, "source": made.source, "approved_at": _instant(made.approved_at)}
+            {
+                "name": made.edition.name,
+                "source": made.edition.source,
+                "approved_at": _instant(made.edition.approved_at),
+                "proposal": made.edition.proposal_id,
+                "running": made.running,
+            }
             for made in editions(session)
         ],
     }
@@ -84,6 +93,12 @@ def _rule(version: RuleVersion) -> dict[str, Any]:
         "effective_from": rule.effective_from.isoformat(),
         "effective_to": rule.effective_to and rule.effective_to.isoformat(),
         "in_force": version.in_force,
+        "on_expiry": rule.on_expiry,
+        "deemed_from": rule.deemed_from,
+        "once": rule.once,
+        "proposal": rule.proposal_id,
+        "used_by": [{"type": kind, "stage": stage} for kind, stage in version.limits],
+        "running": version.running,
     }
 
 

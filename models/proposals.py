@@ -17,9 +17,9 @@ from .casetypes.facts import Facts, Line, parse
 from .db import instant, jsonb, primary_key, reference
 from .editions import CalendarEdition, Diff, approve, calendar, compare, keep, newest_edition
 from .errors import Conflict, Forbidden, Invalid, NotFound
-from .jobs import ask
 from .office import real_now
 from .people import Person
+from .rebase import ask_preview, ask_rebase
 from .rule_changes import RuleWanted
 from .rules import Rule
 
@@ -75,7 +75,7 @@ def propose_calendar(session: Session, wanted: CalendarWanted, reason: str, *, b
         | wanted.model_dump(mode="json", exclude_none=True),
     )  # fmt: skip
     keep(session, edition, planned.source, planned.proposed, at=at, proposal_id=number)
-    proposal.preview_id = ask(session, "preview", {"edition": edition}, by=by, at=real_now(session)).id
+    proposal.preview_id = ask_preview(session, {"edition": edition}, by=by, at=real_now(session)).id
     session.flush()
     return proposal
 
@@ -90,8 +90,8 @@ def propose_rule(session: Session, wanted: RuleWanted, reason: str, *, by: Perso
         {"version": version, "area": planned.area, "follows": planned.follows.pk, "basis": planned.basis,
          "remarks": list(planned.remarks)},
     )  # fmt: skip
-    proposal.preview_id = ask(
-        session, "preview", {"rule": planned.rule.id, "version": version}, by=by, at=real_now(session)
+    proposal.preview_id = ask_preview(
+        session, {"rule": planned.rule.id, "version": version}, by=by, at=real_now(session)
     ).id
     session.flush()
     return proposal
@@ -197,7 +197,7 @@ def _hold_calendar(session: Session, proposal: Proposal, rebase: bool, by: Perso
         )
     name = proposal.content["edition"]
     approve(session, session.scalars(select(CalendarEdition).where(col(CalendarEdition.name) == name)).one(), at)
-    proposal.rebase_id = ask(session, "rebase", {"edition": name}, by=by, at=real_now(session)).id
+    proposal.rebase_id = ask_rebase(session, {"edition": name}, by=by, at=real_now(session)).id
     session.flush()
 
 
@@ -213,7 +213,7 @@ def _hold_rule(session: Session, proposal: Proposal, rebase: bool, by: Person, a
     session.flush()
     if rebase:
         params = {"rule": rule.id, "rule_pk": rule.pk}
-        proposal.rebase_id = ask(session, "rebase", params, by=by, at=real_now(session)).id
+        proposal.rebase_id = ask_rebase(session, params, by=by, at=real_now(session)).id
         session.flush()
 
 

@@ -228,6 +228,10 @@ def shipped_ladders() -> dict[str, tuple[Step, ...]]:
     }
 
 
+def ladder_titles() -> dict[str, str]:
+    return {name: table.get("title", name) for name, table in _ladder_tables().items()}
+
+
 def _ladder_tables() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     place: dict[str, Path] = {}

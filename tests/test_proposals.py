@@ -15,6 +15,7 @@ from models.editions import CalendarEdition, calendar, newest_edition, sync_cale
 from models.errors import Conflict, Forbidden, Invalid
 from models.jobs import Job
 from models.proposals import Proposal, decide, diff_of, propose, withdraw
+from models.rebase import advance
 from models.rules import LadderSeal, Rule, rulebook, sync_ladders, sync_rulebook
 from models.worktime import Limit, due, statutory_holidays
 
@@ -53,9 +54,14 @@ def approved(
     session: Session, cast: Cast, proposal: Proposal, when: str, *, rebase: bool = False, by: str = ""
 ) -> Proposal:
     other = by or ("supervisor" if proposal.made_by_id == cast.admin.id else "admin")
-    return decide(
+    decided = decide(
         session, proposal.id, to_approve=True, words="", rebase=rebase, by=getattr(cast, other), at=at(when)  # type: ignore[arg-type]
     )  # fmt: skip
+    for number in (proposal.preview_id, proposal.rebase_id):
+        job = session.get(Job, number) if number else None
+        while job and job.is_open and advance(session, job, at(when)):
+            pass
+    return decided
 
 
 def rule(session: Session, cast: Cast, when: str = "2026-10-12 10:00", **wanted: Any) -> Proposal:

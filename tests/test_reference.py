@@ -74,7 +74,7 @@ def test_rules_are_listed_with_source_and_confidence(looked_up: Door) -> None:
         "深府规〔2025〕7号" in review["source"] and review["effective_from"] == "2026-01-01" and review["area"] is None
     )
     page = looked_up.signed_in("owner").get("/rules").text
-    assert "未核实" in page and "其他版本（1）" in page and "物业管理条例，第十四条" in page
+    assert "未核实" in page and "并排比较2个版本" in page and "物业管理条例，第十四条" in page
 
 
 # --- the calendar ----------------------------------------------------------------------------------------------------

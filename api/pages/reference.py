@@ -11,10 +11,12 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from models.access import may_govern
 from models.casetypes import casetypes
 from models.editions import calendar
 from models.lists import ClockQuery, ListQuery, OrphanQuery, page_of, total_of
-from models.reference import rule_library, year_of
+from models.proposals import may_read, proposals
+from models.reference import editions, rule_library, unlike_shipped, year_of
 from models.territory import Area
 from models.worktime import LAST_YEAR, OFFICE_ZONE, DayLine, Due, Limit, WorkCalendar, due, explain
 
@@ -55,9 +57,18 @@ WORDS = {
 
 @router.get("/rules")
 def show_rules(request: Request, session: Db, me: Me, here: Here) -> HTMLResponse:
+    """Each rule as it stands today, its versions side by side, where it is used; changes that wait for a second person."""
     versions = rule_library(session, here.today)
     rules = [list(found) for _, found in groupby(versions, key=lambda version: version.rule.id)]
-    return page(request, "reference_rules.html", me, rules=rules)
+    return page(
+        request,
+        "reference_rules.html",
+        me,
+        rules=rules,
+        may_govern=may_govern(me),
+        may_read=may_read(me),
+        pending=proposals(session, kind="rule", state="open") if may_read(me) else [],
+    )
 
 
 @router.get("/calendar")
@@ -93,6 +104,11 @@ def show_calendar(
         typed=typed,
         wrong=wrong,
         reckoned=reckoned,
+        editions=editions(session),
+        unlike=unlike_shipped(book),
+        may_govern=may_govern(me),
+        may_read=may_read(me),
+        pending=proposals(session, kind="calendar", state="open") if may_read(me) else [],
     )
 
 
