@@ -16,10 +16,10 @@ from models.case import Case, events_of, verify
 from models.climb import climb
 from models.clock import Escalation
 from models.db import engine, transaction
-from tests.make import Cast, at, at_review
+from tests.make import Cast, at, at_review, copies
 
 from .figure import Figure, at_least
-from .office import copies, office
+from .office import office
 
 CASES = 10_000
 OUTAGES = {"red_card": "2026-10-20 00:30", "urge": "2026-10-21 09:00"}

@@ -23,11 +23,11 @@ from models.clock import Escalation
 from models.db import engine, transaction
 from models.office import office_now, set_office_clock, shift_is_on
 from models.people import Person
-from tests.make import Cast, at, at_review
+from tests.make import Cast, at, at_review, copies
 
 from .figure import Figure, at_most, percentile
 from .fire import STATED
-from .office import copies, office, officers
+from .office import office, officers
 
 DEADLINES = 400
 SECONDS = 20

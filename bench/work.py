@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from models import ledger
-from models.ladder import first_step
+from models.clock import Clock
+from models.ladder import next_step
 from models.people import Person
 from models.rules import Rule
 from models.worktime import WorkCalendar, due
@@ -51,14 +52,15 @@ class Books:
         """The columns of the clock that limits `stage` from `at`."""
         rule = self.rules[stage]
         counted = due(at, rule.limit, self.calendar)
-        step = first_step(rule.ladder, counted, at, rule, self.calendar)
-        assert step is not None
-        return {
+        columns: dict[str, Any] = {
             "case_id": case_id, "kind": "deadline", "limits": stage, "rule_pk": rule.pk, "rule_id": rule.id,
             "rule_version": rule.version, "limit": rule.value, "edition": counted.edition, "started_at": at,
-            "due_day": counted.due_day, "due_at": counted.due_at, "warn_at": step.at, "provisional": counted.provisional,
-            "generation": 1, "ladder": rule.ladder, "next_step": step.name, "next_at": step.at,
+            "due_day": counted.due_day, "due_at": counted.due_at, "provisional": counted.provisional,
+            "generation": 1, "ladder": rule.ladder,
         }  # fmt: skip
+        step = next_step(Clock(**columns), counted, self.calendar)
+        assert step is not None
+        return columns | {"warn_at": step.at, "next_step": step.name, "next_at": step.at}
 
 
 def line(work: Work, case_id: int, last_seq: int, last_hash: str) -> dict[str, Any]:

@@ -5,15 +5,18 @@ the district, payer Gao Yan at the city's fund centre, supervisor Shen Yi for th
 Bo of the owners' committee, owner Zhao Lei. Stranger Qian Wei is a clerk of 西丽街道 in 南山区 and must never get in.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from models.case import Case, CaseEvent
+from models.case import Case, CaseEvent, events_of, next_line
 from models.clock import Clock
+from models.db import insert_rows, update_rows
 from models.decisions import Decision
+from models.ledger import GENESIS
 from models.people import Body, Person, Post, Role
 from models.territory import Area, Estate
 from models.worktime import OFFICE_ZONE
@@ -152,3 +155,42 @@ def at_review(session: Session, cast: Cast, when: str = "2026-10-12 09:00") -> C
     case = at_intake(session, cast, when)
     cast.fires(case, "clerk", "accept", when)
     return case
+
+
+def copies(session: Session, original: Case, dues: Sequence[datetime | None]) -> list[int]:
+    """One case like `original` for each of `dues`, with a ledger of its own, hashed anew, and its running deadline.
+
+    Where an instant is given, that deadline has been reminded of and turns red then. Returns the new cases' ids.
+    """
+    clock, lines = running(session, original), events_of(session, original)
+    same = {name: getattr(original, name) for name in Case.model_fields if name != "id"} | {
+        "last_seq": 0,
+        "last_hash": GENESIS,
+    }
+    rows = [
+        same | {"number": f"{original.number}-{number}", "next_due_at": due or clock.due_at}
+        for number, due in enumerate(dues)
+    ]
+    ids = insert_rows(session, Case, rows)
+    events: list[dict[str, Any]] = []
+    ends: list[dict[str, Any]] = []
+    for case_id in ids:
+        case = Case(**same | {"id": case_id})
+        for line in lines:
+            row = next_line(
+                case, line.name, line.from_stage, line.to_stage, line.by_id, line.on_behalf_of, line.at, line.recorded_at,
+                line.facts, line.note,
+            )  # fmt: skip
+            case.last_seq, case.last_hash = row["seq"], row["hash"]
+            events.append(row | {"handled_at": line.recorded_at})
+        ends.append({"id": case_id, "last_seq": case.last_seq, "last_hash": case.last_hash})
+    insert_rows(session, CaseEvent, events)
+    update_rows(session, Case, ends)
+    limits = [
+        clock.model_dump(exclude={"id"})
+        | {"case_id": case_id}
+        | ({"due_at": due, "next_at": due, "next_step": "red_card"} if due else {})
+        for case_id, due in zip(ids, dues, strict=True)
+    ]
+    insert_rows(session, Clock, limits)
+    return ids
