@@ -366,6 +366,12 @@ def _is_admin(person: Person) -> bool:
     return any(post.role == Role.ADMIN for post in _posts(person))
 
 
+def watches_over(by: Person, case: Case) -> bool:
+    """Whether `by`, or somebody they stand in for, heads an office of the case's area, or has the duty there."""
+    duty = any(post.role == Role.DUTY and within(case.path, post.area_path) for post in _posts(by))
+    return duty or any(heads(by, desk, case) for desk in HEAD_OF_DESK)
+
+
 # --- a unit's people -------------------------------------------------------------------------------------------------
 
 

@@ -113,7 +113,8 @@ class CaseQuery(ListQuery):
     in_meeting: bool | None = None
     missed: bool | None = None
     rated: bool | None = None
-    mine: bool | None = Field(default=None, description="lies with the person who asks")
+    mine: bool | None = Field(default=None, description="lies with the person who asks, or with one they stand in for")
+    assignee: str | None = Field(default=None, max_length=100, description="account of the officer it lies with")
     pool: bool | None = Field(default=None, description="lies at the asking person's desk, and nobody has taken it")
     since: AwareDatetime | None = Field(default=None, description="came to its stage at this instant or later")
     sort: Literal["new", "due"] = "new"
@@ -257,12 +258,15 @@ def cases_are(
         wanted.append(and_(col(Case.next_due_at) > at, col(Case.next_due_at) <= _end_of(last_day)))
     if query.mine is not None:
         assert person is not None
-        wanted.append(_if(query.mine, col(Case.assignee_id) == person.id))
+        wanted.append(_if(query.mine, col(Case.assignee_id).in_([hand.person.id for hand in person.hands])))
     if query.pool is not None:
         assert person is not None
         wanted.append(_if(query.pool, waits_for(person)))
     if query.since:
         wanted.append(col(Case.stage_since) >= query.since)
+    if query.assignee:
+        officer = select(col(Person.id)).where(col(Person.account) == query.assignee)
+        wanted.append(col(Case.assignee_id) == officer.scalar_subquery())
     flags = (
         (query.paused, lambda: col(Case.is_paused).is_(True)),
         (query.waiting, lambda: col(Case.desk) == Desk.APPLICANT),

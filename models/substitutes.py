@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, or_, select, text
+from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -92,19 +92,28 @@ def substitutions(
     entered, from the one after `after` on."""
     absent: Any = aliased(Person)
     substitute: Any = aliased(Person)
-    theirs = select(col(Post.person_id)).where(units_of(person))
-    mine = [side == person.id for side in (col(Substitution.absent_id), col(Substitution.substitute_id))]
-    seen = or_(*mine, col(Substitution.absent_id).in_(theirs), col(Substitution.substitute_id).in_(theirs))
-    lasting = and_(col(Substitution.to_day) >= day, col(Substitution.ended_at).is_(None))
     rows = (
         select(Substitution, absent, substitute)
         .join(absent, absent.id == col(Substitution.absent_id))
         .join(substitute, substitute.id == col(Substitution.substitute_id))
-        .where(seen, ~lasting if over else lasting, col(Substitution.id) > after)
+        .where(*_seen(person, day, over), col(Substitution.id) > after)
         .order_by(col(Substitution.id))
         .limit(limit)
     )
     return [Told(*row) for row in session.execute(rows)]
+
+
+def count_substitutions(session: Session, person: Person, day: date, *, over: bool = False) -> int:
+    """How many there are on all pages."""
+    return session.scalar(select(func.count()).select_from(Substitution).where(*_seen(person, day, over))) or 0
+
+
+def _seen(person: Person, day: date, over: bool) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    theirs = select(col(Post.person_id)).where(units_of(person))
+    sides = (col(Substitution.absent_id), col(Substitution.substitute_id))
+    lasting = and_(col(Substitution.to_day) >= day, col(Substitution.ended_at).is_(None))
+    mine = or_(*(side == person.id for side in sides), *(side.in_(theirs) for side in sides))
+    return mine, ~lasting if over else lasting
 
 
 def colleagues(session: Session, absent: Person, day: date) -> list[Person]:

@@ -122,6 +122,8 @@ def _chip(session: Session, name: str, value: str, titles: Mapping[str, tuple[st
         return f"含“{value}”"
     if name == "desk":
         return f"在{Desk(value).title}"
+    if name == "assignee":
+        return f"由{session.scalar(select(col(Person.name)).where(col(Person.account) == value)) or value}办理"
     if name == "at":
         return f"截至{value[:16].replace('T', ' ')}"
     if name == "since":
