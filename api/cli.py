@@ -195,26 +195,10 @@ def casetypes_command(
 
 @app.command("rules")
 def rules_command(as_json: Json = False) -> None:
-    """随版本发布的规则：时限、依据、是否核实。"""
-    from models.rules import CONFIDENCE_TITLES, shipped_rules
+    """规则：时限、依据、是否核实、历次版本、各区的规定、用在哪里；有数据库时是本单位的，否则是随版本发布的。"""
+    from .cli_rules import rules_command as rules
 
-    entries = shipped_rules()
-    if as_json:
-        print(json.dumps(entries, ensure_ascii=False, default=str))
-        return
-    for rule in entries:
-        until = rule["effective_to"] or ""
-        days = f"{rule['effective_from']}—{until}"
-        print(
-            rule["id"],
-            f"v{rule['version']}",
-            rule["value"],
-            CONFIDENCE_TITLES[rule["confidence"]],
-            days,
-            sep="\t",
-            end="\t",
-        )
-        print(f"{rule['title']}（{rule['source']} {rule['article']}）")
+    rules(as_json)
 
 
 @app.command("papers")

@@ -1,10 +1,12 @@
 """What two persons agree on: the calendar of 2027, a typhoon's day, a rule that changes; and all that is refused on the way."""
 
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col
@@ -19,6 +21,7 @@ from models.rebase import advance
 from models.rules import LadderSeal, Rule, rulebook, sync_ladders, sync_rulebook
 from models.worktime import Limit, due, statutory_holidays
 
+from .door import Door
 from .make import Cast, area, at, at_intake, running
 
 NOTICE_2026 = (Path(__file__).parent.parent / "models" / "data" / "notices" / "2026.txt").read_text(encoding="utf-8")
@@ -508,3 +511,187 @@ def test_two_ladders_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("models.rules.rule_folders", lambda: (SHIPPED, tmp_path))
     with pytest.raises(Conflict, match="催办阶梯“default”在 .* 和 .* 中重名"):
         _ladder_tables()
+
+
+# --- through the door ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def office(shared_door: Door) -> Door:
+    """In November 2026 the administrator has proposed the notice of 2027, and a version of a rule."""
+    shared_door.goes_to(NOVEMBER)
+    shared_door.writes(
+        lambda session, cast: (at_intake(session, cast), notice(session, cast), rule(session, cast, area="440304"))
+    )
+    return shared_door
+
+
+@cache
+def signed_in(office: Door, who: str) -> TestClient:
+    """Once for the module: a password costs a fifth of a second."""
+    return office.signed_in(who)
+
+
+def test_proposals_are_read_by_who_governs_or_oversees(office: Door) -> None:
+    for who, status in (("supervisor", 200), ("auditor", 200), ("clerk", 403), ("owner", 403)):
+        assert office.as_(who).get("/api/proposals").status_code == status, who
+        assert signed_in(office, who).get("/proposals").status_code == status, who
+    assert office.browser().get("/api/proposals").status_code == 401
+    told = office.as_("auditor").get("/api/proposals?kind=calendar&state=open").json()
+    assert [item["title"] for item in told["items"]] == ["2027年放假安排（国务院办公厅通知全文）"] and told[
+        "next"
+    ] is None
+    page = office.as_("auditor").get("/api/proposals?limit=1").json()
+    assert len(page["items"]) == 1 and office.as_("auditor").get(f"/api/proposals?after={page['next']}").json()["items"]
+    assert office.as_("admin").get("/api/proposals/999999").status_code == 404
+
+
+def test_a_proposal_shows_what_changes_and_who_may_decide(office: Door) -> None:
+    item = office.as_("admin").get("/api/proposals?kind=calendar").json()["items"][-1]
+    told = office.as_("admin").get(f"/api/proposals/{item['id']}").json()
+    assert told["changes"]["published"] == [2027] and told["preview"]["state"] == "waiting" and told["rebase"] is None
+    assert {"date": "2027-01-31", "works": True, "before": "周日，周末", "after": "周日，调休上班"} in told["changes"][
+        "days"
+    ]
+    address = f"/proposals/{item['id']}"
+    assert 'id="withdraw"' in signed_in(office, "admin").get(address).text
+    others = signed_in(office, "supervisor").get(address).text
+    assert 'id="approve"' in others and "1月31日" in others and 'id="withdraw"' not in others and "排队中" in others
+    assert 'id="approve"' not in signed_in(office, "auditor").get(address).text
+
+
+def test_a_rule_is_shown_against_the_version_it_follows(office: Door) -> None:
+    item = office.as_("admin").get("/api/proposals?kind=rule").json()["items"][0]
+    page = signed_in(office, "supervisor").get(f"/proposals/{item['id']}").text
+    assert "5个工作日" in page and "3个工作日" in page and "福田区" in page and 'name="rebase"' in page
+    rules = signed_in(office, "supervisor").get("/rules").text
+    assert (
+        "待批准" in rules
+        and "/proposals/new/rule/fund.review" in rules
+        and "并排比较" in rules
+        and "计时中 1个" in rules
+    )
+    assert "待批准" not in signed_in(office, "owner").get("/rules").text
+    intake = next(one for one in office.as_("owner").get("/api/rules").json()["items"] if one["id"] == "fund.intake")
+    assert intake["running"] == 1 and {"type": "维修资金使用", "stage": "受理"} in intake["used_by"]
+
+
+def test_what_was_pasted_is_still_in_the_form_when_it_is_refused(office: Door) -> None:
+    browser = signed_in(office, "admin")
+    broken = NOTICE_2027.replace("1月31日（周日）", "1月31日（周六）")
+    answer = browser.post("/proposals/new/calendar", data={"form": "notice", "notice": broken, "reason": "国办发明电"})
+    assert answer.status_code == 422 and "什么也没有改动" in answer.text
+    assert "1月31日（周六）上班" in answer.text and "实为周日" in answer.text and 'value="国办发明电"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"form": "notice", "notice": "", "reason": "x"}, "请粘贴通知全文"),
+        ({"form": "notice", "notice": NOTICE_2026, "reason": "x"}, "完全一致"),
+        ({"form": "notice", "notice": NOTICE_2027, "reason": ""}, "不能为空"),
+        ({"form": "file", "pasted": "", "reason": "x"}, "请选择文件，或粘贴它的内容"),
+        ({"form": "file", "pasted": "day,works,name\n10月1日,0,国庆节", "reason": "x"}, "第2行的日期“10月1日”看不懂"),
+        ({"form": "file", "pasted": "BEGIN:VCALENDAR\nEND:VCALENDAR", "reason": "x"}, "不是完整的 iCal 文件"),
+        ({"form": "closed", "first": "", "why": "台风", "reason": "x"}, "请填写停止办公的首日"),
+        ({"form": "closed", "first": "2026-11-06", "last": "2026-11-01", "why": "台风", "reason": "x"}, "末日早于首日"),
+        ({"form": "closed", "first": "2026-11-07", "last": "2026-11-07", "why": "台风", "reason": "x"}, "本来就不上班"),
+        ({"form": "reopened", "reason": "x"}, "请勾选恢复办公的日子"),
+        ({"form": "x"}, "请重新打开本页再提交"),
+    ],
+)
+def test_a_form_that_is_wrong_says_so(office: Door, typed: dict[str, str], words: str) -> None:
+    answer = signed_in(office, "admin").post("/proposals/new/calendar", data=typed)
+    assert answer.status_code in (409, 422) and words in answer.text
+
+
+@pytest.mark.parametrize("address", ["/proposals/new/calendar", "/proposals/new/rule/fund.review"])
+def test_forms_are_for_who_governs(office: Door, address: str) -> None:
+    assert signed_in(office, "supervisor").get(address).status_code == 200
+    assert signed_in(office, "clerk").get(address).status_code == 403
+    assert signed_in(office, "clerk").post(address, data={}).status_code == 403
+
+
+def test_a_rule_form_that_is_wrong_keeps_what_was_typed(office: Door) -> None:
+    browser = signed_in(office, "admin")
+    assert browser.get("/proposals/new/rule/none").status_code == 404
+    typed = {
+        "value": "3", "unit": "h", "area": "", "source": "深府规〔2025〕7号", "article": "", "confidence": "verified",
+        "effective_from": "2026-12-01", "effective_to": "", "ladder": "default", "remark": "", "reason": "试试",
+    }  # fmt: skip
+    answer = browser.post("/proposals/new/rule/fund.final_review", data=typed)
+    assert answer.status_code == 422 and "请选按小时计的阶梯" in answer.text and 'value="试试"' in answer.text
+    answer = browser.post("/proposals/new/rule/fund.final_review", data=typed | {"unit": "wd", "article": "第三十条"})
+    assert answer.status_code == 303 and "done=made" in answer.headers["location"]
+    assert "第3版" in browser.get(answer.headers["location"]).text
+
+
+def test_a_typhoon_is_proposed_and_approved_in_two_browsers(door: Door) -> None:
+    """2026-09-22, in the evening: the administrator enters it, the supervisor approves; the calendar page shows both."""
+    door.goes_to("2026-09-22 18:00")
+    one, other = door.signed_in("admin"), door.signed_in("supervisor")
+    made = one.post(
+        "/proposals/new/calendar",
+        data={
+            "form": "closed",
+            "first": "2026-09-23",
+            "last": "2026-09-24",
+            "why": "台风“海鸥”停工",
+            "reason": "市三防通告",
+        },
+    )
+    assert made.status_code == 303
+    address = made.headers["location"].partition("?")[0]
+    refused = one.post(f"{address}/decision", data={"choice": "approve"})
+    assert refused.status_code == 403 and "须由另一人批准" in refused.text
+    assert other.post(f"{address}/decision", data={"choice": ""}).status_code == 422
+    approved = other.post(f"{address}/decision", data={"choice": "approve", "words": "属实"})
+    assert approved.status_code == 303 and approved.headers["location"].endswith("done=approved")
+    calendar_page = other.get("/calendar?year=2026").text
+    assert 'title="台风“海鸥”停工，停止办公">23<i>停</i>' in calendar_page and "马超提出，沈毅批准" in calendar_page
+    assert "马超提出" not in door.signed_in("owner").get("/calendar").text
+    answer = door.as_("owner").get("/api/calendar?year=2026").json()
+    assert answer["closed"] == [
+        {"date": "2026-09-23", "name": "台风“海鸥”停工"}, {"date": "2026-09-24", "name": "台风“海鸥”停工"},
+    ]  # fmt: skip
+    assert answer["working_days"] == 246 and [made["proposal"] is None for made in answer["editions"]] == [False, True]
+    assert other.get("/proposals/new/calendar").text.count('name="reopened"') == 2
+
+
+def test_the_api_proposes_once_and_decides_once(door: Door) -> None:
+    door.goes_to(NOVEMBER)
+    admin, supervisor = door.as_("admin"), door.as_("supervisor")
+    body = {"kind": "calendar", "content": {"notice": NOTICE_2027}, "reason": "国务院办公厅公布"}
+    key = {"Idempotency-Key": "2027"}
+    first, again = (admin.post("/api/proposals", json=body, headers=key) for _ in range(2))
+    assert (first.status_code, again.json()["id"]) == (201, first.json()["id"])
+    address = f"/api/proposals/{first.json()['id']}/decision"
+    assert admin.post(address, json={"approve": True}).status_code == 403
+    assert supervisor.post(address, json={}).json()["field"] == "approve"
+    assert supervisor.post(address, json={"approve": False}).json()["field"] == "words"
+    approved = supervisor.post(address, json={"approve": True, "words": "已核对原文", "rebase": True}).json()
+    assert (approved["state"], approved["decided_by"], approved["rebase"]["state"]) == ("approved", "沈毅", "waiting")
+    assert supervisor.post(address, json={"approve": True}).status_code == 409
+    assert door.as_("owner").get("/api/calendar").json()["published_through"] == 2027
+    withdrawn = admin.post(
+        "/api/proposals",
+        json={"kind": "calendar", "content": {"closed": ["2026-11-06"], "why": "台风"}, "reason": "停工"},
+    ).json()
+    assert (
+        admin.post(f"/api/proposals/{withdrawn['id']}/decision", json={"withdraw": True}).json()["state"] == "withdrawn"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"kind": "holiday", "content": {}, "reason": "x"}, "kind"),
+        ({"kind": "rule", "content": {"id": "fund.review"}, "reason": "x"}, "value"),
+        ({"kind": "calendar", "content": {"notice": "随便写的"}, "reason": "x"}, "notice"),
+        ({"kind": "calendar", "content": {"closed": ["2026-11-06"], "why": "台风"}, "reason": ""}, "reason"),
+        ({"kind": "calendar", "content": {"closed": ["2026-11-06"], "why": "台风"}}, "reason"),
+    ],
+)
+def test_the_api_names_the_field_that_is_wrong(office: Door, body: dict[str, Any], field: str) -> None:
+    answer = office.as_("admin").post("/api/proposals", json=body)
+    assert answer.status_code == 422 and answer.json()["field"] == field
