@@ -11,6 +11,7 @@ from prefect import flow
 from flows.mail import send_all
 from models.brief import compose_briefs
 from models.db import transaction
+from models.logs import write_log_as_json
 from models.messages import compose_digests
 from models.office import office_now, real_now
 
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 @flow(name="digest", persist_result=False)
 def digest() -> str:
     """Compose what is due and send what waits. Returns in a sentence what was done. Safe to run at any time, and twice at once."""
+    write_log_as_json()
     failed: list[Exception] = []
 
     def part(work: Callable[[], str]) -> str:
