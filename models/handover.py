@@ -142,7 +142,7 @@ def _assign(session: Session, case: Case, from_: Person, to: Person | None, **sa
         # a lost connection says nothing about the case
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise
-        log.exception("case not handed over", case=case.number)
+        log.error("case not handed over", case=case.number, why=f"{type(error).__name__}：{error}"[:500])
         return "系统出错，本件没有移交，请联系系统管理员。"
     return None
 
@@ -201,13 +201,9 @@ def _looked_after(by: Person, at: datetime, q: str) -> Select[Any]:
     day = at.astimezone(OFFICE_ZONE).date()
     held = and_(col(Post.from_day) <= day, or_(col(Post.to_day).is_(None), col(Post.to_day) >= day))
     has_cases = exists().where(col(Case.assignee_id) == col(Person.id), col(Case.closed_at).is_(None))
-    theirs = exists().where(
-        col(Post.person_id) == col(Person.id),
-        units_of(by),
-        col(Post.role).in_(SEES_ITS_AREA),
-        or_(held, has_cases),
-    )
-    people = select(Person).where(theirs).order_by(col(Person.id))
+    theirs = exists().where(col(Post.person_id) == col(Person.id), units_of(by), col(Post.role).in_(SEES_ITS_AREA))
+    # said of the person, not of the post: within another EXISTS it would be asked of everybody
+    people = select(Person).where(theirs.where(held) | (theirs & has_cases)).order_by(col(Person.id))
     if not q:
         return people
     return people.where(
