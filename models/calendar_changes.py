@@ -20,7 +20,7 @@ FAR = timedelta(days=366)
 MOST = 31
 """Closed days of one proposal."""
 WAYS = {
-    "notice": "国务院办公厅通知全文",
+    "notice": "国务院办公厅通知",
     "ical": "iCal 日历文件",
     "csv": "CSV 文件",
     "closed": "本市停止办公",
@@ -85,8 +85,8 @@ def plan(session: Session, wanted: CalendarWanted, at: datetime) -> CalendarPlan
         days = sorted(set(getattr(wanted, way)))
         proposed = _closed(known, days, wanted.why, today) if way == "closed" else _reopened(known, days)
         year, remarks = days[0].year, tuple[str, ...]()
-        title = f"{_days(days)}{'停止办公' if way == 'closed' else '恢复办公'}"
-        source = f"{title}：{wanted.why}" if way == "closed" else title
+        title = f"{_days(days)}停止办公：{wanted.why}" if way == "closed" else f"{_days(days)}恢复办公"
+        source = title
     else:
         readings = _read(wanted, way)
         years, remarks = _years(known, readings, way, today.year)

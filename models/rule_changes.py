@@ -52,7 +52,11 @@ class RulePlan:
 
     @property
     def title(self) -> str:
-        return f"{self.rule.title}：第{self.rule.version}版，{self.area}，自{self.rule.effective_from}起"
+        until = f"至{_spoken(self.rule.effective_to)}" if self.rule.effective_to else "起"
+        limit = "" if self.rule.fact else f"{self.rule.limit.chinese}，"
+        return (
+            f"{self.rule.title}第{self.rule.version}版：{limit}{self.area}，{_spoken(self.rule.effective_from)}{until}"
+        )
 
 
 def plan(session: Session, wanted: RuleWanted, at: datetime) -> RulePlan:
@@ -198,7 +202,7 @@ def uses() -> dict[str, list[tuple[str, str]]]:
 
 def _remarks(rule: Rule, follows: Rule, at: datetime) -> Iterator[str]:
     if rule.effective_from < at.date():
-        yield f"起始日{rule.effective_from}已过：该日之后立案的案件，今后开始的计时按本版；已在计时的不变，除非批准时一并重算。"
+        yield f"起始日{_spoken(rule.effective_from)}已过：该日之后立案的案件，今后开始的计时按本版；已在计时的不变，除非批准时一并重算。"
     if rule.area_path != EVERYWHERE and follows.area_path == EVERYWHERE:
         yield "这是该区的第一个自定版本；全市版本今后再变，该区仍按自定的。"
     if rule.confidence != "verified":
@@ -209,3 +213,7 @@ def row(content: dict[str, Any]) -> Rule:
     """The version as it was proposed, from the JSON in which a proposal keeps it."""
     days = {name: date.fromisoformat(content[name]) for name in ("effective_from", "effective_to") if content[name]}
     return Rule(**content | days)
+
+
+def _spoken(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"

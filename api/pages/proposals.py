@@ -39,7 +39,7 @@ from models.worktime import Limit
 from ..deps import Db, Me
 from ..estates import Key, bounded
 from .forms import Attempt, Typed, attempt, text
-from .render import Here, page
+from .render import Here, day, page
 
 router = APIRouter()
 PAGE = 50
@@ -303,12 +303,12 @@ def _lines(before: Rule | None, after: Rule, area_before: str, area: str) -> lis
     def told(rule: Rule | None, place: str) -> Mapping[str, str]:
         if rule is None:
             return {}
-        until = f"至{rule.effective_to}" if rule.effective_to else "起"
+        until = f"至{day(rule.effective_to)}" if rule.effective_to else "起"
         return {
             "版本": f"第{rule.version}版",
             "时限": rule.value if rule.fact else rule.limit.chinese,
             "适用区域": place,
-            "适用日期": f"{rule.effective_from}{until}",
+            "立案日": f"{day(rule.effective_from)}{until}",
             "依据": rule.source,
             "条款": rule.article or "未写明",
             "把握程度": CONFIDENCE_TITLES[rule.confidence],
