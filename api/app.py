@@ -21,7 +21,7 @@ from models.logs import write_log_as_json
 from models.office import shift_is_on
 from models.settings import settings
 
-from . import attachments, auth, cases, dashboard, desk, errors, estates, pages, proposals, reference
+from . import attachments, auth, cases, dashboard, desk, errors, estates, pages, people, proposals, reference
 from .deps import Db, login_of
 from .middleware import REGISTRY, BodyLimit, Headers, Measured, observe
 from .setup import alembic
@@ -56,7 +56,7 @@ def create_app(database_url: str | None = None) -> FastAPI:
         title="办结 Banjie", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json", lifespan=lifespan
     )
     app.state.engine = engine(database_url)
-    for part in (auth, cases, desk, estates, attachments, dashboard, reference, proposals):
+    for part in (auth, cases, desk, estates, attachments, dashboard, reference, people, proposals):
         app.include_router(part.router)
     app.include_router(health)
     app.include_router(pages.router)

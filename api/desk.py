@@ -19,14 +19,16 @@ router = APIRouter(prefix="/api", tags=["desk"])
 def read_desk(session: Db, me: Me, now: Now) -> dict[str, Any]:
     """`mine`, `pool` (nobody has taken it yet), `sent` (moved by oneself, now elsewhere): the first fifty of each; and notices.
 
-    `totals` says by the same names how many there are in all.
+    `totals` says by the same names how many there are in all; a case's `stands_in_for` whose it is, where one acts for them.
     """
     view = desk_of(session, me, now)
     cases = [*view.mine, *view.pool, *view.sent]
     people = names(session, Person, {case.assignee_id for case in cases if case.assignee_id})
+    stood_in_for = {hand.person.id: hand.person.name for hand in me.hands[1:]}
 
     def line(case: Case) -> dict[str, Any]:
-        return summary(case, now, people.get(case.assignee_id or 0))
+        told = summary(case, now, people.get(case.assignee_id or 0))
+        return told | {"stands_in_for": stood_in_for.get(case.assignee_id)}
 
     return {
         "at": instant(now),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from models.errors import Invalid
 from models.handover import HandOver, Officer, count_officers, end_post, handover, officer, officers, take_orphan
@@ -32,14 +32,14 @@ class Asked(BaseModel):
 class StandIn(Asked):
     """`absent` left out: the person who asks. Both days are included."""
 
-    substitute: str = Field(max_length=100, description="account")
-    absent: str | None = Field(default=None, max_length=100, description="account")
+    substitute: str = Field(max_length=100, description="account, or the id of who has none")
+    absent: str | None = Field(default=None, max_length=100, description="account, or the id of who has none")
     from_day: date = Field(alias="from")
     to_day: date = Field(alias="to")
 
 
 class Leaving(Asked):
-    to: str | None = Field(default=None, max_length=100, description="account; null: back to the desks' pools")
+    to: str | None = Field(default=None, max_length=100, description="account or id; null: back to the desks' pools")
     dry_run: bool = False
     after: int = Field(default=0, ge=0, lt=2**63, description="`next` of the answer before")
 
@@ -65,8 +65,8 @@ def create_substitution(session: Db, me: Me, now: Now, asked: StandIn, once: Onl
     """Let a colleague of the same office stand in, for oneself, or for somebody one looks after. 409 where it would be a circle."""
 
     def write() -> dict[str, Any]:
-        absent = account_of(session, asked.absent, "absent") or me
-        substitute = account_of(session, asked.substitute, "substitute")
+        absent = person_of(session, asked.absent, "absent") or me
+        substitute = person_of(session, asked.substitute, "substitute")
         assert substitute is not None
         made = stand_in(session, absent, substitute, *between(asked.from_day, asked.to_day), by=me, at=now)
         return substitution_json(Told(made, absent, substitute), now.astimezone(OFFICE_ZONE).date())
@@ -118,7 +118,7 @@ def hand_over(account: Account, session: Db, me: Me, now: Now, asked: Leaving, o
 
     def write() -> dict[str, Any]:
         leaving = officer(session, me, account, now)
-        to = account_of(session, asked.to, "to")
+        to = person_of(session, asked.to, "to")
         found = handover(session, leaving.person, to, by=me, at=now, dry_run=asked.dry_run, after=asked.after)
         return handover_json(found, leaving, to, now) | {"dry_run": asked.dry_run}
 
@@ -153,13 +153,13 @@ def take(orphan_id: Key, session: Db, me: Me, now: Now, once: OnlyOnce) -> Respo
 # --- what pages do too -----------------------------------------------------------------------------------------------
 
 
-def account_of(session: Session, account: str | None, field: str) -> Person | None:
-    """Errors: `Invalid` where there is no such account."""
-    if account is None:
+def person_of(session: Session, handle: str | None, field: str) -> Person | None:
+    """The person of that `Person.handle`. Errors: `Invalid` where there is none."""
+    if handle is None:
         return None
-    found = session.scalar(select(Person).where(col(Person.account) == account.replace("\0", "")))
+    found = session.scalar(select(Person).where(Person.has_handle(handle)))
     if found is None:
-        raise Invalid(f"没有账号“{account[:40]}”。", field=field)
+        raise Invalid(f"没有账号“{handle[:40]}”。", field=field)
     return found
 
 
@@ -234,4 +234,4 @@ def handover_json(found: HandOver, leaving: Officer, to: Person | None, now: dat
 
 
 def _named(person: Person) -> dict[str, Any]:
-    return {"account": person.account, "name": person.name}
+    return {"id": person.id, "account": person.account, "name": person.name}

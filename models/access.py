@@ -14,7 +14,7 @@ from .casetypes.base import STANDING, CaseType, Move, Stage
 from .decisions import Decision
 from .errors import Conflict, Forbidden, Invalid, NotFound
 from .people import LEVEL_OF_DESK, Actor, Desk, Hand, Person, Post, Role, Substitution, System
-from .territory import LEVELS, Estate, path_at, within
+from .territory import LEVELS, Estate, codes_of, path_at, within
 
 DESK_OF_ROLE = {
     Role.AGENT: Desk.APPLICANT,
@@ -401,5 +401,11 @@ def units_of(by: Person) -> ColumnElement[bool]:
     return or_(*clauses) if clauses else false()
 
 
+def looks_after_people(by: Person) -> bool:
+    """Whether `by` is head of an office, stands in for one, or is an administrator."""
+    return by.has_role(Role.ADMIN) or any(_headed(post) for post in _posts(by))
+
+
 def _headed(post: Post) -> list[Desk]:
-    return [desk for desk, role in HEAD_OF_DESK.items() if role == post.role]
+    level = LEVELS[len(codes_of(post.area_path)) - 1]
+    return [desk for desk, role in HEAD_OF_DESK.items() if role == post.role and LEVEL_OF_DESK[desk] == level]

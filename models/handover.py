@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Select, and_, exists, func, or_, select, update
+from sqlalchemy import Select, and_, exists, false, func, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col
 
@@ -159,6 +159,20 @@ def _told(case: Case, why: str | None) -> Item:
     return Item(case.number, case.stage, case.current.title, why)
 
 
+def takers(session: Session, from_: Person, day: date) -> list[Person]:
+    """Who works today at a desk where `from_` works or worked."""
+    desks = {(DESK_OF_ROLE.get(Role(post.role)), post.area_path) for post in from_.posts}
+    places = [
+        and_(col(Post.area_path) == area, col(Post.role).in_([role for role, at in DESK_OF_ROLE.items() if at == desk]))
+        for desk, area in desks
+        if desk is not None and desk.is_office
+    ]
+    held = and_(col(Post.from_day) <= day, or_(col(Post.to_day).is_(None), col(Post.to_day) >= day))
+    there = exists().where(col(Post.person_id) == col(Person.id), held, or_(false(), *places))
+    found = select(Person).where(there, col(Person.is_active), col(Person.id) != from_.id)
+    return list(session.scalars(found.order_by(col(Person.id))))
+
+
 # --- a unit's people -------------------------------------------------------------------------------------------------
 
 
@@ -211,11 +225,11 @@ def _looked_after(by: Person, at: datetime, q: str) -> Select[Any]:
     )
 
 
-def officer(session: Session, by: Person, account: str, at: datetime) -> Officer:
-    """One of them, or oneself. Errors: `NotFound`."""
-    person = session.scalar(select(Person).where(col(Person.account) == account))
+def officer(session: Session, by: Person, handle: str, at: datetime) -> Officer:
+    """One of them, or oneself, by `Person.handle`. Errors: `NotFound`."""
+    person = session.scalar(select(Person).where(Person.has_handle(handle)))
     if person is None or (person.id != by.id and manages_for(by, person.posts) is None):
-        raise NotFound(f"没有账号“{account[:40]}”，或不在您管理的单位。")
+        raise NotFound(f"没有账号“{handle[:40]}”，或不在您管理的单位。")
     return told_officers(session, [person], at)[0]
 
 

@@ -114,7 +114,9 @@ class CaseQuery(ListQuery):
     missed: bool | None = None
     rated: bool | None = None
     mine: bool | None = Field(default=None, description="lies with the person who asks, or with one they stand in for")
-    assignee: str | None = Field(default=None, max_length=100, description="account of the officer it lies with")
+    assignee: str | None = Field(
+        default=None, max_length=100, description="account (or id, without one) of the officer it lies with"
+    )
     pool: bool | None = Field(default=None, description="lies at the asking person's desk, and nobody has taken it")
     since: AwareDatetime | None = Field(default=None, description="came to its stage at this instant or later")
     sort: Literal["new", "due"] = "new"
@@ -265,7 +267,7 @@ def cases_are(
     if query.since:
         wanted.append(col(Case.stage_since) >= query.since)
     if query.assignee:
-        officer = select(col(Person.id)).where(col(Person.account) == query.assignee)
+        officer = select(col(Person.id)).where(Person.has_handle(query.assignee))
         wanted.append(col(Case.assignee_id) == officer.scalar_subquery())
     flags = (
         (query.paused, lambda: col(Case.is_paused).is_(True)),

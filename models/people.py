@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Index, String, and_
+from sqlalchemy import ColumnElement, Index, String, and_, or_
 from sqlmodel import Field, Relationship, SQLModel, col
 
 from .db import instant, primary_key, reference
@@ -121,6 +121,19 @@ class Person(SQLModel, table=True):
     """Whether messages go to `email` too; in the application they always are."""
     is_active: bool = True
     posts: list[Post] = Relationship(sa_relationship_kwargs={"lazy": "selectin", "order_by": "Post.id"})
+
+    @property
+    def handle(self) -> str:
+        """What addresses and forms call this person: the account, or the number of who never signs in."""
+        return self.account or str(self.id)
+
+    @classmethod
+    def has_handle(cls, handle: str) -> ColumnElement[bool]:
+        plain = handle.replace("\0", "")
+        named = col(cls.account) == plain
+        if not (plain.isascii() and plain.isdecimal() and len(plain) < 19):
+            return named
+        return or_(named, and_(col(cls.account).is_(None), col(cls.id) == int(plain)))
 
     @property
     def hands(self) -> tuple["Hand", ...]:

@@ -86,10 +86,17 @@ class Told(NamedTuple):
 
 
 def substitutions(
-    session: Session, person: Person, day: date, *, after: int = 0, limit: int = 50, over: bool = False
+    session: Session,
+    person: Person,
+    day: date,
+    *,
+    about: Person | None = None,
+    after: int = 0,
+    limit: int = 50,
+    over: bool = False,
 ) -> list[Told]:
     """Those of `person` and of the people they look after that are not over on `day` (or that are), in the order they were
-    entered, from the one after `after` on."""
+    entered, from the one after `after` on; of `about` only, where given."""
     absent: Any = aliased(Person)
     substitute: Any = aliased(Person)
     rows = (
@@ -100,6 +107,8 @@ def substitutions(
         .order_by(col(Substitution.id))
         .limit(limit)
     )
+    if about is not None:
+        rows = rows.where(or_(absent.id == about.id, substitute.id == about.id))
     return [Told(*row) for row in session.execute(rows)]
 
 

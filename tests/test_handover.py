@@ -199,7 +199,7 @@ def test_the_head_sees_who_has_what(session: Session, office: Cast) -> None:
     red = CaseQuery(assignee="clerk", card="red", state="open")
     assert total_of(session, office.head, red, late) == len(page_of(session, office.head, red, late)[0]) == 2
     assert officers(session, office.clerk, at(NOON)) == ([], None)
-    assert count_officers(session, office.admin, at(NOON)) == 13
+    assert count_officers(session, office.admin, at(NOON)) == 11
     assert [one.person.name for one in officers(session, office.admin, at(NOON), q="唐")[0]] == ["唐斌"]
     page, after = officers(session, office.admin, at(NOON), limit=5)
     assert len(page) == 5 and after == page[-1].person.id
@@ -215,14 +215,14 @@ def test_a_post_does_not_end_while_something_is_with_it(session: Session, office
     standing = stand_in(session, office.sun, office.clerk, *week, by=office.sun, at=at("2026-10-12 08:00"))
     ends = date(2026, 10, 13)
     with pytest.raises(Conflict, match=f"名下有1件在办（{case.number}）；代理孙丽至2026-10-16"):
-        end_post(session, post.id, ends, by=office.head, at=at(NOON))
+        end_post(session, post.id or 0, ends, by=office.head, at=at(NOON))
     handover(session, office.clerk, office.sun, by=office.head, at=at(NOON))
-    end(session, standing.id, by=office.head, at=at(NOON))
+    end(session, standing.id or 0, by=office.head, at=at(NOON))
     with pytest.raises(Invalid, match="不能早于今天"):
-        end_post(session, post.id, date(2026, 10, 11), by=office.head, at=at(NOON))
+        end_post(session, post.id or 0, date(2026, 10, 11), by=office.head, at=at(NOON))
     with pytest.raises(NotFound):
-        end_post(session, post.id, ends, by=office.sun, at=at(NOON))
-    assert end_post(session, post.id, ends, by=office.head, at=at(NOON)).to_day == ends
+        end_post(session, post.id or 0, ends, by=office.sun, at=at(NOON))
+    assert end_post(session, post.id or 0, ends, by=office.head, at=at(NOON)).to_day == ends
     with pytest.raises(Invalid, match="不在本件所在岗位"):
         case.assign(office.clerk, by=office.head, at=at("2026-10-14 09:00"))
     assert [one.person.account for one in officers(session, office.head, at("2026-10-14 09:00"))[0]] == ["head", "sun", "tang"]  # fmt: skip
@@ -262,16 +262,16 @@ def test_an_orphan_is_taken_once_by_who_watches_over_the_case(session: Session, 
     before = total_of(session, cast.district_head, OrphanQuery(), now)
     for who in ("reviewer", "clerk", "supervisor", "agent"):
         with pytest.raises(Forbidden):
-            take_orphan(session, orphan.id, by=getattr(cast, who), at=now)
+            take_orphan(session, orphan.id or 0, by=getattr(cast, who), at=now)
     with pytest.raises(NotFound):
-        take_orphan(session, orphan.id, by=cast.stranger, at=now)
-    assert take_orphan(session, orphan.id, by=cast.district_head, at=now).taken_by_id == cast.district_head.id
+        take_orphan(session, orphan.id or 0, by=cast.stranger, at=now)
+    assert take_orphan(session, orphan.id or 0, by=cast.district_head, at=now).taken_by_id == cast.district_head.id
     assert total_of(session, cast.district_head, OrphanQuery(), now) == before - 1
     assert total_of(session, cast.district_head, OrphanQuery(taken=True), now) == 1
     case = session.get_one(Case, orphan.case_id)
     assert "接收了无人接收的" in (events_of(session, case)[-1].note or "")
     with pytest.raises(Conflict, match="已有人接收"):
-        take_orphan(session, orphan.id, by=cast.duty, at=now)
+        take_orphan(session, orphan.id or 0, by=cast.duty, at=now)
 
 
 # --- at the door -----------------------------------------------------------------------------------------------------
@@ -300,3 +300,30 @@ def test_through_the_door(door: Door) -> None:
     assert ended.status_code == 200 and ended.json()["posts"][0]["to"] == "2026-10-12"
     assert door.as_("duty").post(f"/api/orphans/{orphan}/take").json()["taken_by"]
     assert door.as_("duty").post(f"/api/orphans/{orphan}/take").status_code == 409
+
+
+def test_the_pages_preview_and_then_hand_over(door: Door) -> None:
+    def stage(session: Session, cast: Cast) -> tuple[list[str], int]:
+        more_clerks(session, cast)
+        return [case.number for case in with_clerk(session, cast, 2)], orphaned(session, cast).id or 0
+
+    numbers, orphan = door.writes(stage)
+    head = door.signed_in("head")
+    listed = head.get("/people").text
+    assert "周敏" in listed and "/cases?assignee=clerk&amp;state=open&amp;sort=due" in listed and "何军" not in listed
+    preview = head.post("/people/clerk/handover", data={"to": "sun"}).text
+    assert "可以移交 <b>2</b> 件给孙丽" in preview and all(number in preview for number in numbers)
+    assert {door.case(number).assignee_id for number in numbers} != {None}
+    refused = head.post("/people/clerk/handover", data={"to": ""})
+    assert refused.status_code == 422 and "请选择由谁接办" in refused.text
+    assert (
+        "已移交 <b>2</b> 件，退回岗位待领取" in head.post("/people/clerk/handover", data={"to": "-", "sure": "1"}).text
+    )
+    assert {door.case(number).assignee_id for number in numbers} == {None}
+    own = door.signed_in("clerk")
+    assert own.get("/people").headers["location"] == "/people/clerk"
+    assert own.get("/people/sun").status_code == 404 and "离岗移交" not in own.get("/people/clerk").text
+    duty = door.signed_in("duty")
+    assert f'id="take-{orphan}"' in duty.get("/orphans").text
+    assert duty.post(f"/orphans/{orphan}/take").status_code == 303
+    assert f'id="take-{orphan}"' not in duty.get("/orphans").text and "郑勇 已接收" in duty.get("/orphans?taken=1").text

@@ -17,7 +17,6 @@ from models.directory import Directory
 from models.dossier import dossier, told_events
 from models.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from models.people import Desk, Person, Role, Substitution
-from models.rules import Step
 from models.substitutes import colleagues, end, stand_in, substitutions
 
 from .door import Door
@@ -51,10 +50,6 @@ def office(session: Session, cast: Cast) -> Cast:
     for account, name in (("sun", "孙丽"), ("tang", "唐斌")):
         person(session, account, name, Role.CLERK, street.area_path, body_id=street.body_id)
     return cast
-
-
-def step(*targets: str) -> Step:
-    return Step(name="red_card", after="0wd", tells=targets, tells_outside=())
 
 
 # --- acting ----------------------------------------------------------------------------------------------------------
@@ -138,10 +133,10 @@ def test_the_right_ends_with_the_day(session: Session, office: Cast) -> None:
 
 def test_ended_early_it_gives_no_right_from_that_instant_on(session: Session, office: Cast) -> None:
     made = leave(office, "clerk", "sun", 12, 16)
-    end(session, made.id, by=office.clerk, at=at("2026-10-13 10:00"))
+    end(session, made.id or 0, by=office.clerk, at=at("2026-10-13 10:00"))
     assert len(comes(office, "sun", "2026-10-13 10:00").hands) == 1
     with pytest.raises(Conflict, match="已经结束"):
-        end(session, made.id, by=office.clerk, at=at("2026-10-13 11:00"))
+        end(session, made.id or 0, by=office.clerk, at=at("2026-10-13 11:00"))
     leave(office, "clerk", "tang", 13, 16, when="2026-10-13 10:01")
 
 
@@ -209,7 +204,7 @@ def test_no_circle_on_days_that_all_of_it_share(session: Session, office: Cast) 
 
 def test_a_circle_that_was_ended_is_none(session: Session, office: Cast) -> None:
     made = leave(office, "clerk", "sun", 12, 16)
-    end(session, made.id, by=office.clerk, at=at("2026-10-12 09:00"))
+    end(session, made.id or 0, by=office.clerk, at=at("2026-10-12 09:00"))
     leave(office, "sun", "clerk", 12, 16)
 
 
@@ -260,17 +255,17 @@ def test_who_may_say_so(session: Session, office: Cast) -> None:
     leave(office, "head", "sun", 12, 16)
     made = stand_in(session, office.clerk, office.tang, *days(20, 20), by=comes(office, "sun", NOON), at=at(NOON))
     with pytest.raises(Forbidden):
-        end(session, made.id, by=comes(office, "tang", NOON), at=at(NOON))
+        end(session, made.id or 0, by=comes(office, "tang", NOON), at=at(NOON))
     with pytest.raises(NotFound):
-        end(session, made.id, by=office.stranger, at=at(NOON))
-    assert end(session, made.id, by=office.head, at=at(NOON)).ended_by_id == office.head.id
+        end(session, made.id or 0, by=office.stranger, at=at(NOON))
+    assert end(session, made.id or 0, by=office.head, at=at(NOON)).ended_by_id == office.head.id
 
 
 def test_lists_show_ones_own_and_ones_units(session: Session, office: Cast) -> None:
     made = leave(office, "clerk", "sun", 12, 16)
     seen = {who: len(substitutions(session, getattr(office, who), MONDAY)) for who in ("clerk", "sun", "head", "admin", "tang", "stranger")}  # fmt: skip
     assert seen == {"clerk": 1, "sun": 1, "head": 1, "admin": 1, "tang": 0, "stranger": 0}
-    end(session, made.id, by=office.clerk, at=at(NOON))
+    end(session, made.id or 0, by=office.clerk, at=at(NOON))
     assert (
         not substitutions(session, office.head, MONDAY)
         and len(substitutions(session, office.head, MONDAY, over=True)) == 1
@@ -349,3 +344,25 @@ def test_standing_in_costs_one_query_at_the_door(door: Door) -> None:
     asked.clear()
     client.get("/api/substitutions")
     assert sum("stood_in_for" in statement for statement in asked) == 1
+
+
+def test_the_pages_say_for_whom_one_acts(door: Door) -> None:
+    def stage(session: Session, cast: Cast) -> str:
+        case = at_intake(session, cast)
+        case.assign(cast.clerk, by=cast.head, at=at("2026-10-12 09:00"))
+        return case.number
+
+    number = door.writes(stage)
+    clerk, head = door.signed_in("clerk"), door.signed_in("head")
+    asked = {"substitute": "head", "from_day": "2026-10-12", "to_day": "2026-10-11"}
+    refused = clerk.post("/people/clerk/substitutions", data=asked)
+    assert refused.status_code == 422 and "结束日不能早于起始日" in refused.text
+    assert clerk.post("/people/clerk/substitutions", data=asked | {"to_day": "2026-10-16"}).status_code == 303
+    assert "代 周敏" in head.get("/").text and "今天代 周敏" in head.get("/").text
+    assert "您代 周敏 办理" in head.get(f"/cases/{number}").text
+    assert head.post(f"/cases/{number}/events", data={"event": "accept"}).status_code == 303
+    assert "吴芳 代 周敏" in head.get(f"/cases/{number}").text
+    made = door.as_("clerk").get("/api/substitutions", params={"total": 1}).json()
+    assert made["total"] == 1 and made["items"][0]["substitute"]["account"] == "head"
+    assert clerk.post(f"/substitutions/{made['items'][0]['id']}/end", data={"of": "clerk"}).status_code == 303
+    assert "今天代" not in head.get("/").text and "已提前结束" in clerk.get("/people/clerk").text

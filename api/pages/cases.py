@@ -123,7 +123,7 @@ def _chip(session: Session, name: str, value: str, titles: Mapping[str, tuple[st
     if name == "desk":
         return f"在{Desk(value).title}"
     if name == "assignee":
-        return f"由{session.scalar(select(col(Person.name)).where(col(Person.account) == value)) or value}办理"
+        return f"由{session.scalar(select(col(Person.name)).where(Person.has_handle(value))) or value}办理"
     if name == "at":
         return f"截至{value[:16].replace('T', ' ')}"
     if name == "since":

@@ -11,15 +11,17 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from models.access import may_govern
+from models.access import may_govern, watches_over
 from models.casetypes import casetypes
 from models.editions import calendar
 from models.lists import ClockQuery, ListQuery, OrphanQuery, page_of, total_of
+from models.people import Person
 from models.proposals import may_read, proposals
 from models.reference import editions, rule_library, unlike_shipped, year_of
 from models.territory import Area
 from models.worktime import LAST_YEAR, OFFICE_ZONE, DayLine, Due, Limit, WorkCalendar, due, explain
 
+from ..cases import names
 from ..deps import Db, Me
 from .render import Here, page
 from .render import query as written
@@ -171,6 +173,8 @@ def list_orphans(
         rows=rows,
         parked=parked,
         states=CLOCK_STATES,
+        takers=names(session, Person, {row.orphan.taken_by_id for row in rows if row.orphan.taken_by_id}),
+        watches_over=watches_over,
         **_list(session, me, here, asked, "/orphans", after),
     )
 
