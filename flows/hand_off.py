@@ -31,7 +31,7 @@ from models.errors import NotFound, Refused
 from models.ladder import step_named
 from models.notices import Notice, Trouble
 from models.office import office_now
-from models.people import LEVEL_OF_DESK, SYSTEM, Body, Desk, Person
+from models.people import LEVEL_OF_DESK, SYSTEM, Body, Desk, Person, Substitution
 from models.rules import Rule
 from models.settings import settings
 from models.territory import Area, path_at
@@ -269,10 +269,11 @@ class HandOff:
         if case.desk is None or case.assignee_id is not None or not Desk(case.desk).is_office:
             return
         stages = [stage.id for stage in case.kind.stages() if stage.desk == case.desk]
-        before = select(CaseEvent.by_id).where(  # type: ignore[call-overload]
+        before = select(CaseEvent).where(
             col(CaseEvent.case_id) == case.id, col(CaseEvent.from_stage).in_(stages), col(CaseEvent.by_id).is_not(None)
         )
-        last = self.session.scalar(before.order_by(col(CaseEvent.seq).desc()).limit(1))
+        event = self.session.scalar(before.order_by(col(CaseEvent.seq).desc()).limit(1))
+        last = event and (event.stands_in_for or event.by_id)
         if last and last in self._people_of(Desk(case.desk)):
             case.assign(self.session.get_one(Person, last), by=SYSTEM, at=max(self.at, case.last_at))
 
@@ -336,9 +337,17 @@ class HandOff:
             if person is not None and person != self.event.by_id:
                 self.told.setdefault(person, sentence)
 
+    def _tell_who_stands_in(self) -> None:
+        """Who is away finds it when they are back; today it is told to whoever acts for them."""
+        stands_in = Substitution.of_day(self.session, self.at.astimezone(OFFICE_ZONE).date())
+        for absent, sentence in list(self.told.items()):
+            if absent in stands_in:
+                self._tell([Substitution.follow(stands_in, absent)], sentence)
+
     def _write_notices(self) -> None:
         if not self.told:
             return
+        self._tell_who_stands_in()
         urgent = self.step is not None and self.event.name != "remind"
         rows = [
             {

@@ -82,6 +82,12 @@ class CaseEvent(SQLModel, table=True):
         return tuple(getattr(self, name) for name in IDENTITY)
 
     @property
+    def stands_in_for(self) -> int | None:
+        """For whom a substitute did it (「B 代 A」)."""
+        whose, _, number = (self.on_behalf_of or "").partition(":")
+        return int(number) if whose == "person" else None
+
+    @property
     def is_backdated(self) -> bool:
         return bool(self.facts and "backdated" in self.facts)
 

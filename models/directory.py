@@ -50,13 +50,12 @@ class Directory:
             post for post in session.scalars(select(Post).where(held).order_by(col(Post.id))) if post.is_held_on(day)
         ]
         outside = [case.id for case in cases if case.desk and not Desk(case.desk).is_office]
-        in_effect = session.scalars(select(Substitution).where(Substitution.in_effect(day)))
         directory = cls(
             day=day,
             heads=_by([((Role(post.role), post.area_path), post.person_id) for post in posts]),
             parties=_by([((Role(post.role), post.body_id), post.person_id) for post in posts if post.body_id]),
             there=set(),
-            stands_in={row.absent_id: row.substitute_id for row in in_effect},
+            stands_in=Substitution.of_day(session, day),
             street_officers=_street_officers(session, outside) if outside else {},
         )
         wanted = {post.person_id for post in posts} | {case.assignee_id for case in cases if case.assignee_id}
@@ -109,13 +108,8 @@ class Directory:
 
     def present(self, person_id: int | None) -> list[int]:
         """The person, or who stands in for them today, or who stands in for that one, whoever of them is there."""
-        seen: set[int] = set()
-        while person_id is not None and person_id in self.stands_in:
-            if person_id in seen:
-                return []
-            seen.add(person_id)
-            person_id = self.stands_in[person_id]
-        return [person_id] if person_id in self.there else []
+        there = person_id and Substitution.follow(self.stands_in, person_id)
+        return [there] if there in self.there else []
 
     def _all_present(self, people: Iterable[int]) -> list[int]:
         return list(dict.fromkeys(there for person in people for there in self.present(person)))
@@ -143,13 +137,13 @@ def _there(session: Session, people: Collection[int], day: date) -> set[int]:
 
 
 def _street_officers(session: Session, cases: Collection[int | None]) -> dict[int, int]:
-    """By case, the street officer who acted in it last."""
+    """By case, the street officer who acted in it last, or for whom it was done."""
     street = [role for role, desk in DESK_OF_ROLE.items() if desk == Desk.STREET]
     statement = (
-        select(CaseEvent.case_id, CaseEvent.by_id)  # type: ignore[call-overload]
+        select(CaseEvent)
         .join(Post, col(Post.person_id) == col(CaseEvent.by_id))
         .where(col(CaseEvent.case_id).in_(cases), col(Post.role).in_(street))
-        .distinct(CaseEvent.case_id)
+        .distinct(col(CaseEvent.case_id))
         .order_by(col(CaseEvent.case_id), col(CaseEvent.seq).desc())
     )
-    return {case: person for case, person in session.execute(statement)}
+    return {event.case_id: event.stands_in_for or event.by_id or 0 for event in session.scalars(statement)}

@@ -194,8 +194,7 @@ def told_events(session: Session, case: Case, events: Sequence[CaseEvent]) -> li
     ids = {event.by_id for event in events if event.by_id}
     for event in events:
         facts = event.facts or {}
-        absent = stood_in_for(event)
-        ids |= {absent} if absent else set()
+        ids |= {event.stands_in_for} if event.stands_in_for else set()
         ids |= {facts["to"]} if facts.get("to") and event.name == "assign" else set()
         ids |= {one for people in facts.get("told", {}).values() for one in people}
     people = {one.id: one for one in session.scalars(select(Person).where(col(Person.id).in_(ids)))}
@@ -203,18 +202,12 @@ def told_events(session: Session, case: Case, events: Sequence[CaseEvent]) -> li
     return [_told(case, event, people, applicant) for event in events]  # type: ignore[arg-type]
 
 
-def stood_in_for(event: CaseEvent) -> int | None:
-    """For whom a substitute acted."""
-    whose, _, number = (event.on_behalf_of or "").partition(":")
-    return int(number) if whose == "person" else None
-
-
 def _told(case: Case, event: CaseEvent, people: dict[int, Person], applicant: Body) -> ToldEvent:
     by = people.get(event.by_id) if event.by_id else None
     who = by.name if by else "系统"
     if event.on_behalf_of == f"body:{applicant.id}":
         who += f"（窗口代录，代{applicant.name}）"
-    elif absent := people.get(stood_in_for(event) or 0):
+    elif absent := people.get(event.stands_in_for or 0):
         who += f" 代 {absent.name}"
     stage = case.kind.stage
     return ToldEvent(

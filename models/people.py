@@ -1,12 +1,12 @@
 """Who acts: bodies, persons, and the posts that persons hold in them for a time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Index, String, and_, or_
-from sqlmodel import Field, Relationship, SQLModel, col
+from sqlalchemy import ColumnElement, Index, String, and_, or_, select
+from sqlmodel import Field, Relationship, Session, SQLModel, col
 
 from .db import instant, primary_key, reference
 
@@ -180,6 +180,23 @@ class Substitution(SQLModel, table=True):
     ended_at: datetime | None = instant(nullable=True)
     """From this instant on it gives no right, whatever its days say."""
     ended_by_id: int | None = reference("person.id", nullable=True)
+
+    @classmethod
+    def of_day(cls, session: Session, day: date) -> dict[int, int]:
+        """Who stands in for whom on that day: absent → substitute."""
+        rows = select(col(cls.absent_id), col(cls.substitute_id)).where(cls.in_effect(day))
+        return dict(session.execute(rows).tuples().all())
+
+    @staticmethod
+    def follow(stands_in: Mapping[int, int], person_id: int) -> int | None:
+        """The person, or who stands in for them, or who stands in for that one; None should it be a circle."""
+        seen: set[int] = set()
+        while person_id in stands_in:
+            if person_id in seen:
+                return None
+            seen.add(person_id)
+            person_id = stands_in[person_id]
+        return person_id
 
     @classmethod
     def in_effect(cls, from_day: date, to_day: date | None = None) -> ColumnElement[bool]:

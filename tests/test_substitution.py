@@ -5,10 +5,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, event
-from sqlmodel import Session
+from sqlalchemy import create_engine, event, select
+from sqlmodel import Session, col
 
 from api.embedded import Urls
+from flows.hand_off import carry_on
 from models.access import heads, present
 from models.case import events_of
 from models.db import url_for
@@ -16,6 +17,7 @@ from models.desk import desk_of
 from models.directory import Directory
 from models.dossier import dossier, told_events
 from models.errors import Conflict, Forbidden, Invalid, NotFound, Refused
+from models.notices import Notice
 from models.people import Desk, Person, Role, Substitution
 from models.substitutes import colleagues, end, stand_in, substitutions
 
@@ -72,15 +74,6 @@ def test_a_substitute_acts_for_who_is_absent_and_every_act_says_so(session: Sess
         (name, sun.id, f"person:{office.clerk.id}") for name in ("note", "attach", "accept")
     ]
     assert [told.who for told in told_events(session, case, lines)] == ["孙丽 代 周敏"] * 3
-
-
-def test_a_case_that_a_substitute_handles_stays_with_whom_it_was(session: Session, office: Cast) -> None:
-    leave(office, "clerk", "sun", 12, 16)
-    case = at_intake(session, office)
-    case.assign(office.clerk, by=office.head, at=at("2026-10-12 09:30"))
-    case.fire("ask", by=comes(office, "sun", NOON), at=at(NOON), facts={"items": ["补交合同"]})
-    case.fire("resubmit", by=office.agent, at=at("2026-10-12 14:00"))
-    assert case.assignee_id in (None, office.clerk.id)
 
 
 def test_whoever_may_by_their_own_post_acts_for_themselves_unless_it_is_the_others_case(
@@ -366,3 +359,16 @@ def test_the_pages_say_for_whom_one_acts(door: Door) -> None:
     assert made["total"] == 1 and made["items"][0]["substitute"]["account"] == "head"
     assert clerk.post(f"/substitutions/{made['items'][0]['id']}/end", data={"of": "clerk"}).status_code == 303
     assert "今天代" not in head.get("/").text and "已提前结束" in clerk.get("/people/clerk").text
+
+
+def test_who_stands_in_is_told_and_a_case_that_comes_back_comes_to_whose_it_was(session: Session, office: Cast) -> None:
+    leave(office, "clerk", "sun", 12, 16)
+    case = at_intake(session, office)
+    case.assign(office.clerk, by=office.head, at=at("2026-10-12 09:30"))
+    case.fire("ask", by=comes(office, "sun", NOON), at=at(NOON), facts={"items": ["补交合同"]})
+    case.fire("resubmit", by=office.agent, at=at("2026-10-12 14:00"))
+    while carry_on(session, at("2026-10-12 14:01")):
+        pass
+    assert case.assignee_id == office.clerk.id, "Sun Li had asked for her"
+    told = select(col(Notice.person_id)).where(col(Notice.case_id) == case.id, col(Notice.text).contains("交由您办理"))
+    assert set(session.scalars(told)) == {office.clerk.id, office.sun.id}
