@@ -5,10 +5,11 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, File, Form, Path, Response, UploadFile
 from fastapi.responses import JSONResponse
-from sqlalchemy import select
-from sqlmodel import col
+from sqlalchemy import func, select
+from sqlmodel import Session, col
 
 from models.access import see
+from models.case import Case, CaseEvent
 from models.documents import Attachment, body_of
 from models.errors import NotFound
 from models.people import Person
@@ -27,7 +28,9 @@ def list_attachments(number: str, session: Db, me: Me) -> dict[str, Any]:
     case = see(session, me, number)
     found = select(Attachment, col(Person.name)).join(Person, col(Person.id) == col(Attachment.by_id), isouter=True)
     rows = session.execute(found.where(col(Attachment.case_id) == case.id).order_by(col(Attachment.id))).tuples()
-    return {"items": [attachment_json(number, row, by) for row, by in rows], "next": None}
+    absent = _stood_in_for(session, case)
+    items = [attachment_json(number, row, f"{by} 代 {absent[row.id]}" if row.id in absent else by) for row, by in rows]
+    return {"items": items, "next": None}
 
 
 @router.post("", status_code=201)
@@ -50,7 +53,8 @@ def upload_attachment(
         kept = case.attach(
             bounded(file), filename=file.filename or "", need=need.strip() or None, by=me, at=now, on_behalf_of=on_behalf_of or None
         )  # fmt: skip
-        return attachment_json(number, kept, me.name)
+        absent = _stood_in_for(session, case).get(kept.id)
+        return attachment_json(number, kept, f"{me.name} 代 {absent}" if absent else me.name)
 
     return once(write, 201)
 
@@ -71,6 +75,16 @@ def download_attachment(
         "Cache-Control": "private, no-store",
     }
     return Response(body_of(session, held.sha256), media_type=held.media_type, headers=headers)
+
+
+def _stood_in_for(session: Session, case: Case) -> dict[int | None, str]:
+    """By attachment, the name of whom a substitute handed it in for."""
+    found = (
+        select(CaseEvent.facts["attachment"].as_integer(), col(Person.name))
+        .join(Person, col(CaseEvent.on_behalf_of) == func.concat("person:", col(Person.id)))
+        .where(col(CaseEvent.case_id) == case.id, col(CaseEvent.name) == "attach")
+    )
+    return dict(session.execute(found).tuples().all())
 
 
 def attachment_json(number: str, held: Attachment, by: str | None) -> dict[str, Any]:

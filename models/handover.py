@@ -16,7 +16,7 @@ from .errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from .lists import CaseQuery, OrphanRow, cases_are
 from .notices import Notice, Orphan
 from .people import Person, Post, Role, Substitution
-from .substitutes import Told
+from .substitutes import ONE_AT_A_TIME, Told
 from .territory import within
 from .worktime import OFFICE_ZONE
 
@@ -279,6 +279,7 @@ def end_post(session: Session, post_id: int, last_day: date, *, by: Person, at: 
     if post is None or manages_for(by, [post]) is None:
         raise NotFound(f"没有编号为 {post_id} 的岗位，或不在您管理的单位。")
     today = at.astimezone(OFFICE_ZONE).date()
+    session.execute(ONE_AT_A_TIME)
     if last_day < max(today, post.from_day):
         raise Invalid("最后一天不能早于今天，也不能早于任职的第一天。", field="last_day")
     if post.to_day is not None and post.to_day < today:

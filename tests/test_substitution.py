@@ -318,6 +318,10 @@ def test_through_the_door_from_the_first_day_to_the_end(door: Door) -> None:
     approve = {"name": "approve", "facts": {"amount": "60000.00"}}
     noted = supervisor.post(f"/api/cases/{number}/notes", json={"note": "已看图纸"}).json()
     assert noted["who"] == "沈毅 代 何军" and noted["on_behalf_of"].startswith("person:")
+    file = {"file": ("a.pdf", b"%PDF-1.4\n%%EOF")}
+    handed_in = supervisor.post(f"/api/cases/{number}/attachments", files=file)
+    assert handed_in.status_code == 201 and handed_in.json()["by"] == "沈毅 代 何军"
+    assert supervisor.get(f"/api/cases/{number}/attachments").json()["items"][0]["by"] == "沈毅 代 何军"
     ended = door.as_("reviewer").post(f"/api/substitutions/{made.json()['id']}/end")
     assert ended.status_code == 200 and ended.json()["state"] == "ended"
     assert supervisor.get("/api/desk").json()["mine"] == []
