@@ -348,13 +348,19 @@ def test_a_rule_changes_for_new_law_days_and_touches_no_running_clock(session: S
     assert (later.limit, later.rule_pk) == ("2wd", new.pk)
 
 
-def test_running_clocks_are_re_based_where_that_was_asked_for(session: Session, cast: Cast) -> None:
-    proposal = rule(session, cast)
+def test_running_clocks_are_re_based_where_that_was_asked_for_and_no_others(session: Session, cast: Cast) -> None:
+    """In force since 2026-10-01: the case of that day is re-based on purpose, the one of September stays under its law."""
+    old, new = at_intake(session, cast, "2026-09-30 09:00"), at_intake(session, cast, "2026-10-12 09:00")
+    proposal = rule(session, cast, id="fund.intake", value="7wd", effective_from="2026-10-01")
     preview = session.get(Job, proposal.preview_id)
-    assert preview and preview.params["rule"] == "fund.review"
+    assert preview and preview.params["rule"] == "fund.intake"
     approved(session, cast, proposal, "2026-10-12 15:00", rebase=True)
-    job = session.get(Job, proposal.rebase_id)
-    assert job and job.params == {"rule": "fund.review", "rule_pk": in_force(session, "2026-11-01").pk}
+    job, version = session.get(Job, proposal.rebase_id), in_force(session, "2026-10-12", rule_id="fund.intake")
+    assert job and job.params == {"rule": "fund.intake", "rule_pk": version.pk}
+    assert (preview.result["moved"], job.result["moved"], job.result["cases"]) == (1, 1, 1)
+    session.expire_all()
+    assert (running(session, new).rule_pk, running(session, new).due_day) == (version.pk, date(2026, 10, 21))
+    assert running(session, old).limit == "5wd"
 
 
 def test_a_case_of_2025_ends_under_the_rules_of_2025(session: Session, cast: Cast) -> None:
