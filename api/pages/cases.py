@@ -348,6 +348,7 @@ def _case_page(
         loose=tried if tried and not has_form else None,
         kept=_kept(d, tried) if tried and not has_form else [],
         noted=noted,
+        estate=session.get(Estate, case.estate_id) if case.estate_id and case.current.periods else None,
         about=_about(d),
         trail=_trail(d),
         strips={
