@@ -162,7 +162,7 @@ def _person_page(
         is_me=one.person.id == me.id,
         places=_places(session, one.posts),
         standing=[
-            (told, state_of(told, here.today))
+            (told, state_of(told, here.today), may_decide(me, told.absent, here.today))
             for over in (False, True)
             for told in substitutions(session, me, here.today, about=one.person, over=over, limit=200)
         ],
