@@ -25,7 +25,7 @@ from .rules import Rule
 
 KINDS = {"calendar": "放假安排", "rule": "规则版本"}
 STATES = {"open": "待批准", "approved": "已批准", "refused": "未批准", "withdrawn": "已撤回"}
-ONE_AT_A_TIME = "select pg_advisory_xact_lock(8217, 3)"
+ONE_AT_A_TIME = "select pg_advisory_xact_lock(8217, 5)"
 """Of two editions made on the same basis only one can be approved."""
 
 
