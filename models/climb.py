@@ -7,16 +7,17 @@ Cases are claimed and fired in sets; a clock that cannot be fired is parked, sho
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col
 
-from .case import Case, CaseEvent, chained
+from .case import Case, CaseEvent, next_line
 from .clock import Clock, Escalation
-from .db import insert_rows
+from .db import insert_rows, show, update_rows
 from .directory import Directory
 from .editions import calendar
 from .errors import Refused
@@ -98,78 +99,84 @@ def _fire_or_park(session: Session, clock: Clock, at: datetime) -> None:
 
 @dataclass
 class _Firings:
-    """The steps that fire in one batch, gathered and then written in a handful of statements."""
+    """The steps that fire in one batch, gathered as rows and then written in a handful of statements."""
 
     session: Session
     at: datetime
     cases: dict[int, Case]
-    steps: list[tuple[Clock, Rung, list[Rung], CaseEvent]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[tuple[Clock, Rung, datetime, list[Rung]]] = field(default_factory=list)
+    """Beside `events`: whose step, which, planned for when, and which missed ones it tells."""
     clocks: list[dict[str, Any]] = field(default_factory=list)
-    _directory: Directory | None = None
 
-    @property
+    @cached_property
     def directory(self) -> Directory:
-        if self._directory is None:
-            self._directory = Directory.of(self.session, list(self.cases.values()), self.at)
-        return self._directory
+        return Directory.of(self.session, list(self.cases.values()), self.at)
 
     def add(self, clock: Clock) -> None:
         case = self.cases[clock.case_id]
         book = calendar(self.session, clock.edition)
         folded, rung, after = firing(clock, clock.next_step or "", clock.counted, book, self.at)
-        scheduled = rung.instant(clock.counted, book) if folded else clock.next_at
-        assert scheduled is not None
+        planned = rung.instant(clock.counted, book) if folded else clock.next_at
+        assert planned is not None
         told, orphaned = self.directory.targets(case, rung.step)
         facts = {
             "clock": clock.id,
             "generation": clock.generation,
             "limits": clock.limits,
             "due_day": clock.due_day.isoformat(),
-            "scheduled_at": scheduled.isoformat(),
-            "late": self.at - scheduled > PROMPT,
-            "folded": [rung.name for rung in folded],
+            "scheduled_at": planned.isoformat(),
+            "late": self.at - planned > PROMPT,
+            "folded": [one.name for one in folded],
             "told": told,
             "orphaned": orphaned,
         }
-        event = chained(case, rung.name, case.stage, case.stage, None, None, max(self.at, case.last_at), self.at, facts)
-        case.last_seq, case.last_hash, case.last_at = event.seq, event.hash, event.at
-        self.steps.append((clock, rung, folded, event))
-        ahead = {"next_step": after.name, "next_at": after.at} if after else {"next_step": None, "next_at": None}
-        self.clocks.append({"of": clock.id, "last_fired_at": self.at} | ahead)
+        line = next_line(
+            case, rung.name, case.stage, case.stage, None, None, max(self.at, case.last_at), self.at, facts
+        )
+        show(case, last_seq=line["seq"], last_hash=line["hash"], last_at=line["at"])
+        ahead = {"next_step": after and after.name, "next_at": after and after.at, "last_fired_at": self.at}
+        show(clock, **ahead)
+        self.events.append(line)
+        self.steps.append((clock, rung, planned, folded))
+        self.clocks.append({"id": clock.id} | ahead)
 
     def write(self) -> None:
         if not self.steps:
             return
-        rows = [event.model_dump(exclude={"id"}) for *_, event in self.steps]
-        ids = insert_rows(self.session, CaseEvent, rows)
-        for (*_, event), made in zip(self.steps, ids, strict=True):
-            event.id = made
-        insert_rows(self.session, Escalation, [row for step in self.steps for row in self._escalations(*step)])
+        ids = insert_rows(self.session, CaseEvent, self.events)
+        insert_rows(
+            self.session,
+            Escalation,
+            [
+                row
+                for made, line, step in zip(ids, self.events, self.steps, strict=True)
+                for row in self._fired(made, line, *step)
+            ],
+        )
         insert_rows(
             self.session,
             Orphan,
             [
-                {"case_id": event.case_id, "event_id": event.id, "step": rung.name, "wanted": wanted, "at": self.at}
-                for _, rung, _, event in self.steps
-                for wanted in event.facts["orphaned"]
+                {"case_id": line["case_id"], "event_id": made, "step": line["name"], "wanted": wanted, "at": self.at, "taken_by_id": None}
+                for made, line in zip(ids, self.events, strict=True)
+                for wanted in line["facts"]["orphaned"]
             ],
-        )
-        columns = ("next_step", "next_at", "last_fired_at")
-        table = Clock.__table__  # type: ignore[attr-defined]
-        statement = (
-            table.update().where(table.c.id == bindparam("of")).values({name: bindparam(name) for name in columns})
-        )
-        self.session.connection().execute(statement, self.clocks)
-        # the unit of work writes the cases' last lines, one UPDATE for all of them
-        self.session.flush()
+        )  # fmt: skip
+        update_rows(self.session, Clock, self.clocks)
+        last = {line["case_id"]: line for line in self.events}
+        ends = [
+            {"id": of, "last_seq": line["seq"], "last_hash": line["hash"], "last_at": line["at"]}
+            for of, line in last.items()
+        ]
+        update_rows(self.session, Case, ends)
 
-    def _escalations(self, clock: Clock, rung: Rung, folded: list[Rung], event: CaseEvent) -> list[dict[str, Any]]:
-        book = calendar(self.session, clock.edition)
-        return [
-            {
-                "clock_id": clock.id, "event_id": event.id, "generation": clock.generation, "step": step.name,
-                "at": step.instant(clock.counted, book), "fired_at": self.at, "outcome": outcome,
-                "told": event.facts["told"] if step is rung else {},
-            }
-            for step, outcome in [(step, "folded") for step in folded] + [(rung, "fired")]
+    def _fired(
+        self, made: int, line: dict[str, Any], clock: Clock, rung: Rung, planned: datetime, folded: list[Rung]
+    ) -> list[dict[str, Any]]:
+        of = {"clock_id": clock.id, "event_id": made, "generation": clock.generation, "fired_at": self.at}
+        missed = [
+            of | {"step": one.name, "at": one.instant(clock.counted, calendar(self.session, clock.edition)), "outcome": "folded", "told": {}}
+            for one in folded
         ]  # fmt: skip
+        return [*missed, of | {"step": rung.name, "at": planned, "outcome": "fired", "told": line["facts"]["told"]}]

@@ -1,25 +1,32 @@
 """The database: PostgreSQL through SQLAlchemy's sync sessions, one transaction per request or batch."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Column,
     DateTime,
     Engine,
     Identity,
     Insert,
+    Integer,
     Table,
+    Text,
     Update,
     bindparam,
+    cast,
+    column,
     create_engine,
     func,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Field, Session, SQLModel
 
@@ -116,17 +123,25 @@ def insert_rows(session: Session, model: type[SQLModel], rows: list[dict[str, An
     if len(rows) == 1:
         return [session.connection().execute(_insert_one(table), rows[0]).scalar_one()]
     statement = _insert_many(table, tuple(rows[0]))
-    values = {name: [row[name] for row in rows] for name in rows[0]}
-    return sorted(session.connection().execute(statement, values).scalars())
+    return sorted(session.connection().execute(statement, {"given_rows": _given(rows)}).scalars())
 
 
 def update_rows(session: Session, model: type[SQLModel], rows: list[dict[str, Any]]) -> None:
-    """UPDATE by `id` in one statement; `rows` have the same columns, each row its own values."""
+    """UPDATE the rows whose `id` each of `rows` names, all with the same columns, in one statement."""
     if not rows:
         return
-    table: Table = model.__table__  # type: ignore[attr-defined]
-    values = {f"of_{name}": [row[name] for row in rows] for name in rows[0]}
-    session.connection().execute(_update_many(table, tuple(rows[0])), values)
+    statement = _update_many(model.__table__, tuple(rows[0]))  # type: ignore[attr-defined]
+    session.connection().execute(statement, {"given_rows": _given(rows)})
+
+
+def _given(rows: list[dict[str, Any]]) -> str:
+    return json.dumps([row | {"nth_row": n} for n, row in enumerate(rows)], ensure_ascii=False, default=_iso)
+
+
+def _iso(value: Any) -> str:
+    if not isinstance(value, date):
+        raise TypeError(f"no row of ours holds {type(value).__name__}")
+    return value.isoformat()
 
 
 # Built once each: building and hashing a statement costs more than sending it.
@@ -139,22 +154,26 @@ def _update(table: Table, columns: tuple[str, ...]) -> Update:
 
 
 @cache
-def _update_many(table: Table, columns: tuple[str, ...]) -> Update:
-    arrays = [bindparam(f"of_{name}", type_=ARRAY(table.c[name].type, dimensions=1)) for name in columns]
-    given = func.unnest(*arrays).table_valued(*columns).render_derived("given")
-    changes = {name: given.c[name] for name in columns if name != "id"}
-    return table.update().where(table.c.id == given.c.id).values(changes)
-
-
-@cache
 def _insert_one(table: Table) -> Insert:
     return table.insert().returning(table.c.id)
 
 
 @cache
 def _insert_many(table: Table, columns: tuple[str, ...]) -> Insert:
-    """One array per column, so that the statement is the same for two rows and for a thousand; identities rise in their order."""
-    arrays = [bindparam(name, type_=ARRAY(table.c[name].type, dimensions=1)) for name in columns]
-    given = func.unnest(*arrays).table_valued(*columns, with_ordinality="nth_row").render_derived("given")
+    """Identities rise in the order of the rows."""
+    given = _unnested(table, columns)
     rows = select(*(given.c[name] for name in columns)).order_by(given.c.nth_row)
     return table.insert().from_select(columns, rows).returning(table.c.id)
+
+
+@cache
+def _update_many(table: Table, columns: tuple[str, ...]) -> Update:
+    given = _unnested(table, columns)
+    return table.update().where(table.c.id == given.c.id).values({n: given.c[n] for n in columns if n != "id"})
+
+
+def _unnested(table: Table, columns: tuple[str, ...]) -> Any:
+    """The rows as one JSON array, so that a statement is the same for two and for a thousand, and spelt in C."""
+    given = func.json_to_recordset(cast(bindparam("given_rows", type_=Text()), JSON()))
+    named = [column(name, table.c[name].type) for name in columns]
+    return given.table_valued(*named, column("nth_row", Integer())).render_derived("given", with_types=True)

@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 GENESIS = "0" * 64
+_SPELL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def canonical(*values: Any) -> bytes:
     """One spelling for one content: sorted keys, no spaces, instants in UTC to the microsecond. Floats are refused."""
-    return json.dumps(
-        [_plain(value) for value in values], ensure_ascii=False, sort_keys=True, separators=(",", ":")
-    ).encode()
+    return _SPELL([_plain(value) for value in values]).encode()
 
 
 def _plain(value: Any) -> Any:
