@@ -10,20 +10,21 @@ from alembic.script import ScriptDirectory
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 from starlette.middleware.gzip import GZipMiddleware
 
 from models.db import engine
 from models.errors import Unavailable
+from models.health import pulse
 from models.logs import write_log_as_json
-from models.office import shift_is_on
 from models.settings import settings
 
-from . import attachments, auth, cases, dashboard, desk, errors, estates, pages, people, proposals, reference
+from . import attachments, auth, cases, dashboard, desk, errors, estates, messages, pages, people, proposals, reference
+from . import health as clock_health
 from .deps import Db, login_of
-from .middleware import REGISTRY, BodyLimit, Headers, Measured, observe
+from .middleware import BodyLimit, Headers, Measured, observe
 from .setup import alembic
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def create_app(database_url: str | None = None) -> FastAPI:
         title="办结 Banjie", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json", lifespan=lifespan
     )
     app.state.engine = engine(database_url)
-    for part in (auth, cases, desk, estates, attachments, dashboard, reference, people, proposals):
+    for part in (auth, cases, desk, estates, attachments, messages, dashboard, reference, people, proposals, clock_health):
         app.include_router(part.router)
     app.include_router(health)
     app.include_router(pages.router)
@@ -88,17 +89,21 @@ def favicon() -> RedirectResponse:
 
 @health.get("/readyz")
 def is_ready(request: Request) -> JSONResponse:
-    """Whether work can be done: the database answers, its schema is this release's, and somebody watches the clocks.
+    """Whether work can be done: the database answers, its schema is this release's, somebody watches the clocks, and what is due is fired.
 
-    503 where one of them is not so; a load balancer that shall go on serving pages while nobody watches asks `/healthz`.
+    `{"database", "schema", "shift", "oldest_unfired"}`, each whether it is as it should be, and `reasons`: of those that are not, a
+    sentence. 503 where there is one; a load balancer that shall go on serving pages while nobody watches asks `/healthz`.
     """
-    checks = {"database": False, "schema": False, "shift": False}
+    checks = dict.fromkeys(("database", "schema", "shift", "oldest_unfired"), False)
+    reasons = {"database": "数据库没有应答。"}
     with suppress(SQLAlchemyError), Session(request.app.state.engine) as session:
         connection = session.connection()
         checks["database"] = True
-        checks["schema"] = MigrationContext.configure(connection).get_current_revision() == _head()
-        checks["shift"] = shift_is_on(session)
-    return JSONResponse(checks, 200 if all(checks.values()) else Unavailable.status)
+        reasons = {"schema": "数据库结构不是本版本的，请先升级数据库（banjie migrate）。"}
+        if MigrationContext.configure(connection).get_current_revision() == _head():
+            reasons = pulse(session).reasons
+            checks = {name: name not in reasons for name in checks}
+    return JSONResponse(checks | {"reasons": reasons}, Unavailable.status if reasons else 200)
 
 
 @cache
@@ -109,8 +114,7 @@ def _head() -> str | None:
 @health.get("/metrics")
 def measure(session: Db) -> Response:
     """Figures for Prometheus; no personal data."""
-    observe(session)
-    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+    return Response(observe(session), media_type=CONTENT_TYPE_LATEST)
 
 
 @health.get("/docs")

@@ -1,23 +1,24 @@
 """What every request passes: its size, its headers, its measure. Plain ASGI, so that streams stream."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import anyio
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from sqlalchemy import func, select
-from sqlmodel import Session, col
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import Histogram as Timing
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlmodel import Session
 from starlette.datastructures import Headers as Read
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from models.case import Case, CaseEvent
-from models.clock import Clock
 from models.errors import TooLarge
-from models.notices import Orphan, Trouble
-from models.office import office_now, shift_is_on
+from models.health import gauges, pulse
+from models.lateness import BOUNDS, Histogram, histograms
 from models.settings import settings
 
 from .errors import answer
@@ -30,33 +31,41 @@ PATIENCE = 10
 
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter("banjie_requests", "Requests answered", ["method", "route", "status"], registry=REGISTRY)
-SECONDS = Histogram("banjie_request_seconds", "Time to the first byte", ["method", "route"], registry=REGISTRY)
-STATE = Gauge(
-    "banjie_state", "What lies in the office, and whether somebody watches the clocks", ["what"], registry=REGISTRY
-)
+SECONDS = Timing("banjie_request_seconds", "Time to the first byte", ["method", "route"], registry=REGISTRY)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 log = structlog.get_logger()
 
 
-def observe(session: Session) -> None:
-    """Set the gauges that are read from the database."""
-    at = office_now(session)
-    is_open = col(Case.closed_at).is_(None)
+def observe(session: Session) -> bytes:
+    """Everything for Prometheus, as text: what this process has answered, and what the database knows."""
+    read = pulse(session)
+    office = CollectorRegistry()
+    office.register(Office(gauges(session, read), histograms(session)))
+    return generate_latest(REGISTRY) + generate_latest(office)
 
-    def count(*of: object) -> int:
-        return session.scalar(select(func.count()).where(*of)) or 0  # type: ignore[arg-type]
 
-    figures = {
-        "open_cases": count(is_open),
-        "overdue_cases": count(is_open, col(Case.next_due_at) <= at),
-        "parked_clocks": count(col(Clock.parked_at).is_not(None)),
-        "unhandled_events": count(col(CaseEvent.handled_at).is_(None)),
-        "troubled_events": count(col(Trouble.event_id).is_not(None)),
-        "orphans": count(col(Orphan.taken_by_id).is_(None)),
-        "shift_is_on": int(shift_is_on(session)),
-    }
-    for what, value in figures.items():
-        STATE.labels(what).set(value)
+@dataclass(frozen=True, eq=False)
+class Office(Collector):
+    """The office as one scrape finds it; read from the database, so that every process tells the same."""
+
+    state: Mapping[str, float]
+    lateness: Mapping[str, Histogram]
+
+    def collect(self) -> Iterator[Metric]:
+        state = GaugeMetricFamily(
+            "banjie_state", "What lies in the office, and whether somebody watches the clocks", labels=["what"]
+        )
+        for what, value in self.state.items():
+            state.add_metric([what], value)
+        yield state
+        late = HistogramMetricFamily(
+            "banjie_lateness_seconds", "Real seconds from when a step, or the end of a period, was due until it happened",
+            labels=["what"],
+        )  # fmt: skip
+        bounds = [*map(str, BOUNDS), "+Inf"]
+        for what, histogram in self.lateness.items():
+            late.add_metric([what], list(zip(bounds, histogram.cumulated, strict=True)), histogram.seconds)
+        yield late
 
 
 class BodyLimit:

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from .figure import Figure
 
-MEASUREMENTS = ("fire", "deadline", "catch_up", "pure", "start")
+MEASUREMENTS = ("fire", "deadline", "catch_up", "rebase", "pure", "start")
 RESULTS = Path(__file__).parent / "results"
 LONGEST = 240
 """Seconds: a measurement that takes longer is broken off."""

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlmodel import Field, Session, SQLModel, col
 
 from .case import CaseEvent
-from .casetypes import casetypes
+from .casetypes import STANDING, casetypes
 from .clock import Escalation
 from .office import office_clock
 
@@ -64,13 +64,12 @@ def histograms(session: Session) -> dict[str, Histogram]:
 
 def tally(session: Session) -> None:
     """Count what was written since. Called every few seconds by whoever is on duty; while one counts, the others pass by."""
-    held = session.scalars(select(Lateness).with_for_update(skip_locked=True)).all()
-    if len(held) < len(SOURCES):
-        first = [
-            {"what": what, "counts": NOTHING, "seconds": 0.0, "upto": 0, "mark": 0, "mark_xid": 0} for what in SOURCES
-        ]
-        session.execute(insert(Lateness).values(first).on_conflict_do_nothing())
-    for row in held:
+    # where the rows are, an insert would wait for who counts, on conflict too
+    if len(session.scalars(select(col(Lateness.what))).all()) < len(SOURCES):
+        zero = {"counts": NOTHING, "seconds": 0.0, "upto": 0, "mark": 0, "mark_xid": 0}
+        first = insert(Lateness).values([{"what": what} | zero for what in SOURCES])
+        session.execute(first.on_conflict_do_nothing())
+    for row in session.scalars(select(Lateness).with_for_update(skip_locked=True)).all():
         _count(session, row)
 
 
@@ -98,8 +97,8 @@ def _settled(session: Session, row: Lateness) -> Select[Any]:
         which = [col(Escalation.outcome) == "fired"]
     else:
         late = late_by(col(CaseEvent.recorded_at), col(CaseEvent.at), rate)
-        # periods that end, pauses that run out: what the system fires of the types' own events
-        names = {name for kind in casetypes().values() for name in kind.event_names()}
+        # periods that end, pauses that run out: what the system fires of what moves a case or its clocks
+        names = {name for kind in casetypes().values() for name in kind.event_names()} | STANDING.keys()
         which = [col(CaseEvent.by_id).is_(None), col(CaseEvent.name).in_(names)]
     read = select(late.label("late")).where(source.id > row.upto, source.id <= row.mark, *which).subquery()
     bucket = bucket_of(read.c.late).label("bucket")
@@ -111,12 +110,12 @@ def late_by(fired: Any, at: Any, rate: int) -> ColumnElement[Any]:
     return func.greatest(cast(func.extract("epoch", fired - at), Float), 0.0) / float(rate)
 
 
-def bucket_of(late: Any) -> ColumnElement[int]:
-    """The place in `BOUNDS` of a column of seconds. PostgreSQL's buckets include their lower bound, hence the minus."""
-    return len(BOUNDS) - func.width_bucket(-late, NEGATED)
+def bucket_of(late: Any, bounds: Sequence[float] = BOUNDS) -> ColumnElement[int]:
+    """The place in `bounds` of a column of seconds. PostgreSQL's buckets include their lower bound, hence the minus."""
+    negated: ColumnElement[Any] = literal_column(f"array{[-bound for bound in reversed(bounds)]}::float8[]")
+    return len(bounds) - func.width_bucket(-late, negated)
 
 
-NEGATED: ColumnElement[Any] = literal_column(f"array{[-bound for bound in reversed(BOUNDS)]}::float8[]")
 SNAPSHOT = {
     what: text(
         "select max(id), pg_snapshot_xmin(pg_current_snapshot())::text::bigint,"

@@ -9,11 +9,12 @@ Slots. A digest's is a quarter of an hour of *real* time, however fast the offic
 attention, and that runs in the world. A brief's is a date of the *office*, because a day's work is what it is about.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import DateTime, Index, ScalarResult, bindparam, case, cast, func, literal, select, text, update
+from sqlalchemy import DateTime, Index, bindparam, case, cast, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, SQLModel, col
@@ -22,13 +23,15 @@ from .access import as_of
 from .bulletin import Bulletin, Group, Line
 from .case import Case
 from .db import instant, jsonb, primary_key, reference
-from .errors import NotFound
+from .errors import Invalid, NotFound
 from .notices import Notice
 from .people import Person
 from .settings import settings
 from .worktime import OFFICE_ZONE
 
 INTERVAL = timedelta(minutes=15)
+ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+LONGEST_ADDRESS = 254
 MOST = 30
 """Notices a digest lists, the most urgent first; of the rest it says how many."""
 
@@ -82,6 +85,15 @@ class Message(SQLModel, table=True):
     def has_failed(self) -> bool:
         """Its mail was given up."""
         return self.mail_to is not None and not (self.sent_at or self.retry_at or self.successor_id)
+
+
+FAILED = (
+    col(Message.mail_to).is_not(None)
+    & col(Message.sent_at).is_(None)
+    & col(Message.retry_at).is_(None)
+    & col(Message.successor_id).is_(None)
+)
+"""`Message.has_failed`, of a row."""
 
 
 class Morning(SQLModel, table=True):
@@ -336,11 +348,11 @@ def _settle(session: Session, message: Message, **values: Any) -> None:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def messages_of(session: Session, person: Person, before: int | None = None, limit: int = 50) -> ScalarResult[Message]:
+def messages_of(session: Session, person: Person, before: int | None = None, limit: int = 20) -> list[Message]:
     """This person's messages, newest first, from below the id `before`; without those that were taken over."""
     mine = select(Message).where(col(Message.person_id) == person.id, col(Message.successor_id).is_(None))
     older = mine.where(col(Message.id) < before) if before else mine
-    return session.scalars(older.order_by(col(Message.id).desc()).limit(limit))
+    return list(session.scalars(older.order_by(col(Message.id).desc()).limit(limit)))
 
 
 def message_of(session: Session, person: Person, message_id: int) -> Message:
@@ -354,3 +366,26 @@ def message_of(session: Session, person: Person, message_id: int) -> Message:
 def brief_of(session: Session, person: Person, day: date) -> Message | None:
     asked = select(Message).where(col(Message.person_id) == person.id, col(Message.kind) == "brief")
     return session.scalar(asked.where(col(Message.slot) == day.isoformat()))
+
+
+class Unread(NamedTuple):
+    """A notice that its person has not read, and the number of its case."""
+
+    notice: Notice
+    number: str | None
+
+
+def unread_of(session: Session, person: Person, at: datetime, limit: int = 200) -> tuple[list[Unread], int]:
+    """The newest notices that were not read, and how many there are in all."""
+    mine = col(Notice.person_id) == person.id, col(Notice.read_at).is_(None), col(Notice.made_at) <= at
+    asked = select(Notice, col(Case.number)).join(Case, col(Case.id) == col(Notice.case_id), isouter=True).where(*mine)
+    found = [Unread(*row) for row in session.execute(asked.order_by(col(Notice.id).desc()).limit(limit))]
+    return found, len(found) if len(found) < limit else session.scalar(select(func.count()).where(*mine)) or 0
+
+
+def mail_to(person: Person, address: str, *, on: bool) -> None:
+    """Let this person's mail go to `address` (empty: nowhere), or keep it in while it is not `on`. Errors: `Invalid`."""
+    address = address.strip()
+    if address and (len(address) > LONGEST_ADDRESS or not ADDRESS.fullmatch(address)):
+        raise Invalid("这不是一个邮箱地址，应写作 zhangsan@example.gov.cn。", field="email")
+    person.email, person.mail = address or None, on

@@ -6,7 +6,7 @@ Bo of the owners' committee, owner Zhao Lei. Stranger Qian Wei is a clerk of 西
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -189,8 +189,13 @@ def copies(session: Session, original: Case, dues: Sequence[datetime | None]) ->
     limits = [
         clock.model_dump(exclude={"id"})
         | {"case_id": case_id}
-        | ({"due_at": due, "next_at": due, "next_step": "red_card"} if due else {})
+        | ({"due_at": due, "due_day": last_day(due), "next_at": due, "next_step": "red_card"} if due else {})
         for case_id, due in zip(ids, dues, strict=True)
     ]
     insert_rows(session, Clock, limits)
     return ids
+
+
+def last_day(due_at: datetime) -> date:
+    """The day of which `due_at` is the end, or within which it lies."""
+    return (due_at - timedelta.resolution).astimezone(OFFICE_ZONE).date()

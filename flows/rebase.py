@@ -1,0 +1,95 @@
+"""Re-basing, when somebody has asked for it: a run works on every open job until none is left, and leaves.
+
+One run at a time holds an advisory lock, which dies with its process; the next run goes on where a dead one stood.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from prefect import flow
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from models.db import engine, transaction
+from models.jobs import Job, open_jobs
+from models.logs import write_log_as_json
+from models.office import office_now, real_now
+from models.rebase import advance, fail
+
+LOCK = text("select pg_try_advisory_lock(8217, 4)")
+HORIZON = text("select pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+OLDEST = text("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+PATIENCE = 60.0
+"""Seconds to wait for transactions that began before a job: one that takes longer is none of an officer's."""
+PAUSE = 0.2
+log = structlog.get_logger()
+
+
+@flow(name="rebase", persist_result=False)
+def rebase() -> str:
+    """Work on all open jobs. Returns in a sentence what was done."""
+    write_log_as_json()
+    with alone() as is_ours:
+        if not is_ours:
+            return "another run is at work"
+        done = 0
+        while number := next_job():
+            work_off(number)
+            done += 1
+    return f"{done} jobs done"
+
+
+@contextmanager
+def alone() -> Iterator[bool]:
+    """Whether the lock is ours."""
+    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        try:
+            yield bool(connection.scalar(LOCK))
+        finally:
+            # only closing gives the lock back; the pool would keep both
+            connection.invalidate()
+
+
+def next_job() -> int | None:
+    with transaction() as session:
+        job = session.scalar(open_jobs().limit(1))
+        return job.id if job else None
+
+
+def work_off(number: int) -> None:
+    """Batch by batch, each in a transaction of its own, until the job is finished."""
+    wait_for_those_before(number)
+    while True:
+        try:
+            with transaction() as session:
+                job = session.get_one(Job, number, with_for_update=True)
+                did = not job.is_open or advance(session, job, office_now(session))
+                if not job.is_open:
+                    break
+        except OperationalError:
+            # nothing is wrong with the job: the next run goes on
+            raise
+        except Exception as error:
+            log.exception("job failed", job=number)
+            with transaction() as session:
+                fail(session, session.get_one(Job, number, with_for_update=True), error)
+            return
+        if not did:
+            time.sleep(PAUSE)
+    log.info("job finished", job=number, kind=job.kind, **{name: job.result[name] for name in ("cases", "moved")})
+
+
+def wait_for_those_before(number: int) -> None:
+    """What counts on the calendar or rule of before, and is not committed yet, could not be seen and would be passed over."""
+    with transaction() as session:
+        horizon = session.scalar(HORIZON)
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        with transaction() as session:
+            if session.scalar(OLDEST) >= horizon:
+                return
+            session.get_one(Job, number, with_for_update=True).beat_at = real_now(session)
+        time.sleep(PAUSE)
+    log.warning("a transaction is older than the job and does not end", job=number)
