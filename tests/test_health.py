@@ -253,7 +253,7 @@ def scene(session: Session, cast: Cast) -> None:
     at_intake(session, cast, "2026-10-13 09:00")
     at_intake(session, cast, "2026-10-14 09:00")
     noon = at(f"{DUE} 12:00")
-    mail = {"kind": "digest", "slot": "1", "subject": "一封", "body": "…", "mail_to": "x@example.com"}
+    mail: dict[str, Any] = {"kind": "digest", "slot": "1", "subject": "一封", "body": "…", "mail_to": "x@example.com"}
     session.add(Message(person_id=cast.clerk.id or 0, made_at=noon, retry_at=noon, **mail))
 
 
