@@ -21,7 +21,21 @@ from models.health import pulse
 from models.logs import write_log_as_json
 from models.settings import settings
 
-from . import attachments, auth, cases, dashboard, desk, errors, estates, messages, pages, people, proposals, reference
+from . import (
+    attachments,
+    auth,
+    cases,
+    dashboard,
+    desk,
+    errors,
+    estates,
+    jobs,
+    messages,
+    pages,
+    people,
+    proposals,
+    reference,
+)
 from . import health as clock_health
 from .deps import Db, login_of
 from .middleware import BodyLimit, Headers, Measured, observe
@@ -57,7 +71,20 @@ def create_app(database_url: str | None = None) -> FastAPI:
         title="办结 Banjie", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json", lifespan=lifespan
     )
     app.state.engine = engine(database_url)
-    for part in (auth, cases, desk, estates, attachments, messages, dashboard, reference, people, proposals, clock_health):
+    for part in (
+        auth,
+        cases,
+        desk,
+        estates,
+        attachments,
+        messages,
+        dashboard,
+        reference,
+        people,
+        proposals,
+        jobs,
+        clock_health,
+    ):
         app.include_router(part.router)
     app.include_router(health)
     app.include_router(pages.router)

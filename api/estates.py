@@ -387,7 +387,7 @@ def _estate(row: told.ToldEstate, me: Person) -> dict[str, Any]:
 
 
 def _roster_of(session: Session, estate: Estate) -> Roster:
-    roster = Roster.of(session, estate.id)  # type: ignore[arg-type]
+    roster = Roster.of(session, estate.id)
     if roster is None:
         raise NotFound("本小区还没有业主名册。")
     return roster

@@ -3,17 +3,20 @@
 One run at a time holds an advisory lock, which dies with its process; the next run goes on where a dead one stood.
 """
 
+import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
 from prefect import flow
+from prefect.deployments import run_deployment
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from models.db import engine, transaction
-from models.jobs import Job, open_jobs
+from models.jobs import Job, is_left_lying, open_jobs
 from models.logs import write_log_as_json
 from models.office import office_now, real_now
 from models.rebase import advance, fail
@@ -93,3 +96,31 @@ def wait_for_those_before(number: int) -> None:
             session.get_one(Job, number, with_for_update=True).beat_at = real_now(session)
         time.sleep(PAUSE)
     log.warning("a transaction is older than the job and does not end", job=number)
+
+
+def start_if_asked() -> None:
+    """Called by the shift every few seconds: ask Prefect for a run where a job is open and nobody works on it.
+
+    Waits for nothing: deadlines come first. Who comes second finds the lock taken, so asking twice is harmless.
+    """
+    with transaction() as session:
+        if not is_left_lying(session):
+            return
+    if "PREFECT_API_URL" not in os.environ:
+        log.warning("a job is open and there is no Prefect server that could run it")
+    elif not any(thread.name == ASKING for thread in threading.enumerate()):
+        threading.Thread(target=_ask_for_a_run, name=ASKING, daemon=True).start()
+
+
+ASKING = "asking for a re-base"
+STARTS = 15.0
+"""Seconds that a run may take to begin before the next one is asked for."""
+
+
+def _ask_for_a_run() -> None:
+    try:
+        run_deployment("rebase/rebase", timeout=0, as_subflow=False)
+        time.sleep(STARTS)
+    except Exception:
+        # the next look asks again
+        log.exception("Prefect could not be asked for a run")

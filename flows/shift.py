@@ -17,6 +17,7 @@ from prefect import flow
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from flows import rebase
 from flows.hand_off import hand_off
 from flows.watch import next_look, watch
 from models.db import engine, transaction
@@ -48,6 +49,7 @@ def shift(seconds: float = 600) -> str:
                 while (now := time.monotonic()) < ends:
                     if now - beaten > BEAT:
                         beat(ends - now)
+                        rebase.start_if_asked()
                         beaten = now
                     done = watch(), hand_off()
                     fired, handed = fired + done[0], handed + done[1]

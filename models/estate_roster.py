@@ -93,8 +93,8 @@ class Roster(SQLModel, table=True):
         return roster
 
     @classmethod
-    def of(cls, session: Session, estate_id: int) -> "Roster | None":
-        """The roster in use."""
+    def of(cls, session: Session, estate_id: int | None) -> "Roster | None":
+        """The roster in use; none where there is no estate."""
         return session.scalar(select(cls).where(col(cls.estate_id) == estate_id).order_by(col(cls.id).desc()).limit(1))
 
     @property

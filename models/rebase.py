@@ -9,10 +9,10 @@ Nothing here waits for a lock while it holds one: cases that somebody has locked
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Protocol
 
 from sqlalchemy import Row, bindparam, func, select
@@ -170,6 +170,9 @@ class Running:
     def counted(self) -> Due:
         return Due(self.due_day, self.due_at, self.provisional, self.edition)
 
+    def copy(self) -> "Running":
+        return Running(*_columns_of(self))
+
     def count(self, pauses: Sequence[Pause], book: WorkCalendar) -> None:
         limit = Limit.parse(self.limit)
         allowed = Limit(limit.value + self.extended_by, limit.unit)
@@ -186,11 +189,12 @@ class Running:
 
 
 COLUMNS = tuple(Running.__dataclass_fields__)
-CHANGED = (
-    "id", "rule_pk", "rule_version", "limit", "fires", "ladder", "edition", "due_day", "due_at", "warn_at", "provisional",
-    "generation", "next_step", "next_at", "parked_at", "parked_why",
+_columns_of = attrgetter(*COLUMNS)
+RECOUNTED = (
+    "id", "edition", "due_day", "due_at", "warn_at", "provisional", "generation", "next_step", "next_at", "parked_at", "parked_why",
 )  # fmt: skip
-"""The columns that a re-base writes."""
+REPINNED = (*RECOUNTED, "rule_pk", "rule_version", "limit", "fires", "ladder")
+"""The columns that are written of a clock whose rule has changed, too."""
 
 
 class Plan(Protocol):
@@ -210,7 +214,7 @@ class OnEdition:
     def wanted(self, clock: Running, pauses: Sequence[Pause]) -> Running | str | None:
         if clock.paused_at or clock.is_by_fact or clock.edition in self.newer:
             return None
-        new = copy(clock)
+        new = clock.copy()
         new.count(pauses, self.book)
         return new if (new.due_at, new.provisional) != (clock.due_at, clock.provisional) else None
 
@@ -230,7 +234,7 @@ class ToVersion:
             return None
         if clock.extended_by and Limit.parse(clock.limit).unit != self.rule.limit.unit:
             return "other_unit"
-        new = copy(clock)
+        new = clock.copy()
         new.pin(self.rule)
         new.count(pauses, self.book)
         return new
@@ -275,7 +279,7 @@ class Back:
             return "paused"
         if moved.is_other_now(clock):
             return "moved_since"
-        new = copy(clock)
+        new = clock.copy()
         new.due_day, new.due_at, new.provisional, new.edition = (
             moved.due_day, moved.due_at, moved.old("provisional", clock.provisional), moved.old("edition", clock.edition),
         )  # fmt: skip
@@ -570,7 +574,9 @@ class Work:
             ],
         )  # fmt: skip
         insert_rows(self.session, Escalation, carried)
-        update_rows(self.session, Clock, [{name: getattr(new, name) for name in CHANGED} for _, new in changes])
+        columns = REPINNED if any(new.rule_pk != old.rule_pk for old, new in changes) else RECOUNTED
+        values = attrgetter(*columns)
+        update_rows(self.session, Clock, [dict(zip(columns, values(new), strict=True)) for _, new in changes])
         self._write_caps(changes)
         now = {new.id: new for _, new in changes}
         of_case: dict[int, list[Any]] = {case: [] for case in events}

@@ -56,7 +56,7 @@ def licence(session: Session, cast: Cast, when: str) -> Case:
 
 def papers(session: Session, case: Case) -> list[str]:
     return list(
-        session.scalars(select(Document.kind).where(col(Document.case_id) == case.id).order_by(col(Document.id)))
+        session.scalars(select(col(Document.kind)).where(col(Document.case_id) == case.id).order_by(col(Document.id)))
     )
 
 
@@ -152,7 +152,7 @@ def test_an_extension_is_asked_for_in_time_and_granted_by_the_head(session: Sess
     cast.fires(case, "reviewer", "ask_extension", "2026-11-09 17:00", by=10, reason="情况复杂")
     runs(session, "2026-11-09 17:01")
     told = session.scalars(
-        select(Person.account)
+        select(col(Person.account))
         .join(Notice, col(Notice.person_id) == col(Person.id))
         .where(col(Notice.text).contains("请批准"))
     ).all()
@@ -354,7 +354,7 @@ def test_a_late_meeting_climbs_to_the_area_above_and_ends_with_the_duty_desk(ses
     ]
     runs(session, *looks)
     assert [place for place, _ in agenda(session)] == ["莲花街道", "福田区", "深圳市"]
-    told = session.scalars(select(Notice.text).where(col(Notice.person_id) == cast.duty.id)).all()
+    told = session.scalars(select(col(Notice.text)).where(col(Notice.person_id) == cast.duty.id)).all()
     assert any("已无上级可报" in text for text in told)
 
 

@@ -266,7 +266,7 @@ def must_be_whole(session: Session, ids: Sequence[int]) -> None:
     told = {(notice.event_id, notice.person_id) for notice in session.scalars(select(Notice))}
     for event in filter(_is_step, events):
         assert {(event.id, person) for people in event.facts["told"].values() for person in people} <= told
-    assert session.scalars(select(Trouble.why)).all() == []
+    assert session.scalars(select(col(Trouble.why))).all() == []
 
 
 PAPER = {"urge": "urge_notice", "approve": "transfer_notice", "bounced": "bounced_notice"}
@@ -303,7 +303,7 @@ def test_shifts_are_killed_while_officers_work_and_every_step_fires_once(
         with officers(urls, ids) as at_work:
             seen = 0
             for _ in range(kills):
-                until(lambda session, seen=seen: progress(session) > seen, urls, shifts)
+                until(lambda session, seen=seen: progress(session) > seen, urls, shifts)  # type: ignore[misc]
                 time.sleep(draw.uniform(0, 0.6))
                 shifts.kill()
                 with transaction(urls.app) as session:
@@ -345,7 +345,7 @@ def test_postgresql_goes_down_in_the_middle_and_the_same_shift_goes_on(
         with officers(urls, ids) as at_work:
             seen = 0
             for _ in range(crashes):
-                until(lambda session, seen=seen: progress(session) > seen, urls, shifts)
+                until(lambda session, seen=seen: progress(session) > seen, urls, shifts)  # type: ignore[misc]
                 time.sleep(draw.uniform(0.5, 1.5))
                 on_duty = shifts.hands[0].pid
                 crash(server)

@@ -28,7 +28,7 @@ TICK = timedelta(microseconds=1)
 def write(session: Session, cast: Cast, rows: list[dict[str, Any]]) -> list[Case]:
     """Cases as bare rows, for what lists read of them."""
     base = Case(
-        number="", type="fund_request", stage="intake", desk=Desk.STREET, estate_id=cast.estate.id,  # type: ignore[arg-type]
+        number="", type="fund_request", stage="intake", desk=Desk.STREET, estate_id=cast.estate.id, place="莲花北村",
         path=cast.estate.path, applicant_id=cast.company.id, details={"works": "电梯大修"}, law_day=NOW.date(),  # type: ignore[arg-type]
         opened_at=NOW, stage_since=NOW, last_at=NOW,
     ).model_dump(exclude={"id"})  # fmt: skip

@@ -2,9 +2,22 @@
 
 from fastapi import APIRouter, Depends
 
-from . import attachments, cases, dashboard, desk, estates, health, messages, people, proposals, reference, signin
+from . import attachments, cases, dashboard, desk, estates, health, jobs, messages, people, proposals, reference, signin
 from .render import office
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(office)])
-for part in (signin, desk, messages, cases, attachments, estates, dashboard, health, people, reference, proposals):
+for part in (
+    signin,
+    desk,
+    messages,
+    cases,
+    attachments,
+    estates,
+    dashboard,
+    health,
+    people,
+    reference,
+    proposals,
+    jobs,
+):
     router.include_router(part.router)

@@ -86,7 +86,7 @@ def settle_roster(estate_id: Key, request: Request, session: Db, me: Me, here: H
     estate = _keeping(session, me, estate_id)
     kind, rows = text(typed, "kind"), [int(row) for row in text(typed, "rows").split(",") if row.isdecimal()]
     with attempt(session, typed) as tried:
-        roster = Roster.of(session, estate.id)  # type: ignore[arg-type]
+        roster = Roster.of(session, estate.id)
         if roster is None:
             raise Invalid("本小区还没有业主名册。")
         roster.settle(session, kind, rows, text(typed, "reason"), by=me, at=here.now)

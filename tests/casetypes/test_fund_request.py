@@ -300,7 +300,7 @@ def test_a_vote_that_fails_ends_the_case_in_writing(session: Session, cast: Cast
     cast.fires(case, "agent", "plan", "2026-09-01 09:00", warranty_expired=True)
     cast.fires(case, "agent", "publish", "2026-09-01 09:00")
     shift(session, "2026-10-10 09:00")  # published to the 8th, noticed to the 24th, voted to 4 October
-    session.add(Decision(estate_id=case.estate_id, case_id=case.id, title="防水", made_at=at("2026-09-25 09:00"), tally={
+    session.add(Decision(estate_id=case.estate_id or 0, case_id=case.id, title="防水", made_at=at("2026-09-25 09:00"), tally={
         "undecided": [], "ordinary_passed": False, "why_not": "同意的业主人数（48.10%）未过半数。"}))  # fmt: skip
     session.flush()
     with pytest.raises(Conflict, match="48.10%"):
