@@ -123,6 +123,8 @@ def gauges(session: Session, read: Pulse) -> dict[str, float]:
 
 def words_for(seconds: float) -> str:
     """A span of real time in words: `0.12秒`, `3分钟`, `5小时`, `12天`."""
+    if seconds < 0.01:
+        return "0.01秒"
     if seconds < 60:
         return f"{seconds:.2f}秒" if seconds < 10 else f"{seconds:.0f}秒"
     if seconds < 3600:

@@ -119,7 +119,7 @@ def environment() -> Environment:
     }  # fmt: skip
     environment.globals |= {
         "asset": asset, "Desk": Desk, "confidence": CONFIDENCE_TITLES,
-        "may_attach": may_attach, "may_keep_roster": may_keep_roster, "needs_at": needs_at, "upload_limit": settings().upload_limit,
+        "may_attach": may_attach, "may_keep_roster": may_keep_roster, "may_oversee": may_oversee, "needs_at": needs_at, "upload_limit": settings().upload_limit,
     }  # fmt: skip
     return environment
 

@@ -35,7 +35,7 @@ function draw() {
       axisLine: { lineStyle: { color: style("--hairline") } },
       axisLabel: { color: style("--quiet"), fontSize: box.clientWidth < 480 ? 10 : 12, interval: 0 },
     },
-    yAxis: { type: "value", min: 0, max: Math.max(3, ...rows.map((row) => height(row.count))), show: false },
+    yAxis: { type: "value", min: 0, max: Math.max(1.5, ...rows.map((row) => height(row.count))), show: false },
     series: [{
       type: "bar", barCategoryGap: "18%", cursor: "pointer",
       itemStyle: { borderRadius: [3, 3, 0, 0] },
