@@ -7,6 +7,7 @@ it (folded) unless that one is a letter, and letters keep a working day's distan
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import Protocol
 
 from .rules import Step, shipped_ladders
@@ -61,9 +62,8 @@ class Rung:
             return due.due_at
         if self.step.when.endswith("h"):
             return due.due_at + timedelta(hours=int(self.step.when.removesuffix("h")))
-        days, clock = self.step.when.split()
-        day = calendar.add_working(due.due_day, int(days.removesuffix("wd")))
-        return datetime.combine(day, time.fromisoformat(clock), OFFICE_ZONE)
+        days, clock = _days_and_clock(self.step.when)
+        return datetime.combine(calendar.add_working(due.due_day, days), clock, OFFICE_ZONE)
 
     def is_for(self, clock: Limited, due: Due, calendar: WorkCalendar) -> bool:
         """Whether a clock of that limit and start gets this step at all."""
@@ -73,6 +73,13 @@ class Rung:
             self.step.min_limit is None or clock.limit[4:5] == "-" or _reaches(clock.limit, self.step.min_limit)
         )
         return long_enough and self.instant(due, calendar) > clock.started_at
+
+
+@cache
+def _days_and_clock(when: str) -> tuple[int, time]:
+    """`-1wd 08:30` → -1, 08:30."""
+    days, clock = when.split()
+    return int(days.removesuffix("wd")), time.fromisoformat(clock)
 
 
 def _reaches(limit: str, minimum: str) -> bool:

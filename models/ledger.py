@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 GENESIS = "0" * 64
+_AS_IT_IS = {str, int, bool, type(None)}
 _SPELL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
@@ -20,6 +21,8 @@ def canonical(*values: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in _AS_IT_IS:
+        return value
     if isinstance(value, float):
         raise TypeError("floats do not survive JSONB and may not be hashed")
     if isinstance(value, datetime):

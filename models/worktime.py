@@ -88,6 +88,7 @@ class Limit:
             raise ValueError(f"时限“{self}”无效：应为正整数加单位 wd、d、mo、h 或 wh，如 5wd。")
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def parse(cls, text: str) -> "Limit":
         match = re.fullmatch(r"([0-9]{1,6})(wd|d|mo|h|wh)", text)
         if not match:
