@@ -16,7 +16,7 @@ from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
-from signal import SIGKILL, SIGQUIT
+from signal import SIGQUIT
 from typing import Any
 
 import pytest
@@ -35,7 +35,7 @@ from models.db import engine, transaction
 from models.documents import Document, Numbering
 from models.errors import Refused
 from models.notices import Notice, Trouble
-from models.office import office_now, set_office_clock
+from models.office import Heartbeat, office_now, set_office_clock
 from models.settings import settings
 
 from .make import Cast, at, at_review, cast_of, copies
@@ -114,10 +114,11 @@ class Crew:
             self.hands.remove(hand)
             self.hands.append(self.hire())
 
-    def kill(self) -> None:
-        """The one that has been here longest: of two shifts, the one on duty."""
-        os.kill(self.hands[0].pid, SIGKILL)
-        self.hands[0].join()
+    def kill(self, pid: int | None) -> None:
+        for hand in self.hands:
+            if hand.pid == pid:
+                hand.kill()
+                hand.join()
 
     def go(self) -> None:
         for hand in self.hands:
@@ -231,14 +232,30 @@ def progress(session: Session) -> int:
     return fired + (session.scalar(select(func.count(col(CaseEvent.handled_at)))) or 0)
 
 
-def must_be_whole(session: Session, ids: Sequence[int]) -> None:
+def must_be_whole(urls: Urls, ids: Sequence[int]) -> None:
     """Every ledger, every step, every paper, every notice: there, and once."""
+    with Session(engine(urls.app)) as session:
+        events = ledgers(session)
+        steps_fired_once(session, events, ids)
+        papers_issued_once(session, events)
+        told = {(notice.event_id, notice.person_id) for notice in session.scalars(select(Notice))}
+        for event in filter(_is_step, events):
+            assert {(event.id, person) for people in event.facts["told"].values() for person in people} <= told
+        assert not session.scalars(select(Trouble)).all()
+
+
+def ledgers(session: Session) -> Sequence[CaseEvent]:
+    """Every line there is; each case's chain whole to its end."""
     events = session.scalars(select(CaseEvent).order_by(col(CaseEvent.case_id), col(CaseEvent.seq))).all()
     cases = {case.id: case for case in session.scalars(select(Case))}
     for case_id, own in groupby(events, key=lambda event: event.case_id):
         case = cases[case_id]
         assert whole(list(own), case.last_seq, case.last_hash) is None, case.number
+    return events
 
+
+def steps_fired_once(session: Session, events: Sequence[CaseEvent], ids: Sequence[int]) -> None:
+    """One line and one row each; and no case that nobody moved in time is without."""
     said = Counter(
         (event.facts["clock"], event.facts["generation"], step)
         for event in filter(_is_step, events)
@@ -256,17 +273,14 @@ def must_be_whole(session: Session, ids: Sequence[int]) -> None:
         assert clock.stopped_at or clock.due_at >= at(DUE) or (clock.id, 1, "urge") in fired, "a letter is missing"
         assert not clock.stopped_at or (clock.outcome == "late") == (clock.due_at <= clock.stopped_at)
 
+
+def papers_issued_once(session: Session, events: Sequence[CaseEvent]) -> None:
     papers = session.scalars(select(Document)).all()
     issued = Counter((paper.event_id, paper.kind) for paper in papers)
     wanted = {event.id: PAPER[event.name] for event in events if event.name in PAPER}
     assert set(issued.values()) == {1} and {of: kind for of, kind in issued if kind in PAPER.values()} == wanted
     given_out = {row.body_id: row.last for row in session.scalars(select(Numbering))}
     assert Counter(paper.issuer_id for paper in papers) == given_out, "a number was given out twice or lost"
-
-    told = {(notice.event_id, notice.person_id) for notice in session.scalars(select(Notice))}
-    for event in filter(_is_step, events):
-        assert {(event.id, person) for people in event.facts["told"].values() for person in people} <= told
-    assert session.scalars(select(col(Trouble.why))).all() == []
 
 
 PAPER = {"urge": "urge_notice", "approve": "transfer_notice", "bounced": "bounced_notice"}
@@ -276,11 +290,12 @@ def _is_step(event: CaseEvent) -> bool:
     return bool(event.facts) and "scheduled_at" in event.facts
 
 
-def must_have_kept(session: Session, at_work: Sequence[Officer]) -> None:
+def must_have_kept(urls: Urls, at_work: Sequence[Officer]) -> None:
     """What an officer was told is done is in the ledger."""
     done = sum((officer.done for officer in at_work), Counter[tuple[int, str]]())
-    by_people = select(CaseEvent).where(col(CaseEvent.by_id).is_not(None))
-    there = Counter((event.case_id, event.name) for event in session.scalars(by_people))
+    with transaction(urls.app) as session:
+        by_people = select(CaseEvent).where(col(CaseEvent.by_id).is_not(None))
+        there = Counter((event.case_id, event.name) for event in session.scalars(by_people))
     assert done and done <= there
 
 
@@ -293,45 +308,47 @@ def must_not_have_locked_up(server: Embedded) -> None:
 LONG = pytest.mark.long
 
 
+def killed(urls: Urls, hands: Crew, times: int, victim: Callable[[Session], int | None]) -> None:
+    """Each time once something more has been done, and then at any moment."""
+    draw, seen = Random(times), 0
+    for _ in range(times):
+        with transaction(urls.app) as session:
+            seen = progress(session)
+        until(lambda session, seen=seen: progress(session) > seen, urls, hands)  # type: ignore[misc]
+        time.sleep(draw.uniform(0, 0.6))
+        with transaction(urls.app) as session:
+            pid = victim(session)
+        hands.kill(pid)
+
+
+def on_duty(session: Session) -> int:
+    return int(session.get_one(Heartbeat, "shift").who.rpartition(":")[2])
+
+
 @pytest.mark.parametrize(("steps", "kills"), [(160, 5), pytest.param(5000, 50, marks=LONG)])
 def test_shifts_are_killed_while_officers_work_and_every_step_fires_once(
     server: Embedded, urls: Urls, steps: int, kills: int
 ) -> None:
-    draw = Random(kills)
     ids = falling_due(urls, steps, over=kills)
     with crew(be_on_duty, urls) as shifts:
         with officers(urls, ids) as at_work:
-            seen = 0
-            for _ in range(kills):
-                until(lambda session, seen=seen: progress(session) > seen, urls, shifts)  # type: ignore[misc]
-                time.sleep(draw.uniform(0, 0.6))
-                shifts.kill()
-                with transaction(urls.app) as session:
-                    seen = progress(session)
+            killed(urls, shifts, kills, victim=on_duty)
         until(all_is_done, urls, shifts, limit=240)
-    with Session(engine(urls.app)) as session:
-        must_be_whole(session, ids)
-        must_have_kept(session, at_work)
+    must_be_whole(urls, ids)
+    must_have_kept(urls, at_work)
     must_not_have_locked_up(server)
 
 
 @pytest.mark.parametrize(("steps", "kills"), [(100, 3), pytest.param(5000, 30, marks=LONG)])
 def test_two_that_know_of_no_lock_fire_every_step_once(server: Embedded, urls: Urls, steps: int, kills: int) -> None:
     draw = Random(kills)
-    ids = falling_due(urls, steps, over=kills / 2)
+    ids = falling_due(urls, steps, over=kills)
     with crew(climb_without_asking, urls) as watches:
         with officers(urls, ids) as at_work:
-            seen = 0
-            for _ in range(kills):
-                until(lambda session, seen=seen: progress(session) > seen, urls, watches)
-                time.sleep(draw.uniform(0, 0.3))
-                watches.kill()
-                with transaction(urls.app) as session:
-                    seen = progress(session)
+            killed(urls, watches, kills, victim=lambda session: draw.choice(watches.hands).pid)
         until(all_is_done, urls, watches, limit=240)
-    with Session(engine(urls.app)) as session:
-        must_be_whole(session, ids)
-        must_have_kept(session, at_work)
+    must_be_whole(urls, ids)
+    must_have_kept(urls, at_work)
     must_not_have_locked_up(server)
 
 
@@ -342,20 +359,18 @@ def test_postgresql_goes_down_in_the_middle_and_the_same_shift_goes_on(
     draw = Random(crashes)
     ids = falling_due(urls, steps, over=4 * crashes)
     with crew(be_on_duty, urls, size=1) as shifts:
+        [same] = shifts.hands
         with officers(urls, ids) as at_work:
-            seen = 0
             for _ in range(crashes):
-                until(lambda session, seen=seen: progress(session) > seen, urls, shifts)  # type: ignore[misc]
-                time.sleep(draw.uniform(0.5, 1.5))
-                on_duty = shifts.hands[0].pid
-                crash(server)
                 with transaction(urls.app) as session:
                     seen = progress(session)
+                until(lambda session, seen=seen: progress(session) > seen, urls, shifts)  # type: ignore[misc]
+                time.sleep(draw.uniform(0.2, 1))
+                crash(server)
         until(all_is_done, urls, shifts, limit=240)
-        assert shifts.hands[0].pid == on_duty
-    with Session(engine(urls.app)) as session:
-        must_be_whole(session, ids)
-        must_have_kept(session, at_work)
+        assert shifts.hands == [same]
+    must_be_whole(urls, ids)
+    must_have_kept(urls, at_work)
     must_not_have_locked_up(server)
 
 
