@@ -4,7 +4,7 @@ A step, its line in the case's ledger and the clock's next step are one transact
 Cases are claimed and fired in sets; a clock that cannot be fired is parked, shown, and holds nothing up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -42,13 +42,21 @@ def climb(session: Session, at: datetime, batch: int = BATCH) -> int:
     clocks = _claim(session, at, batch)
     if not clocks:
         return 0
+    fire_each(session, clocks, at, poisoned=lambda clock, why: _park(session, clock, why, at))
+    return len(clocks)
+
+
+def fire_each(
+    session: Session, clocks: Sequence[Clock], at: datetime, *, poisoned: Callable[[Clock, str], None]
+) -> None:
+    """Fire clocks of locked cases, which are due. One that cannot be fired is handed to `poisoned` with the reason."""
     try:
         with session.begin_nested():
             _fire(session, clocks, at)
-    except Exception:  # noqa: BLE001 - one of them is poison; each is tried by itself, and parked if it is
+    except Exception:  # noqa: BLE001 - one of them is poison; each is tried by itself
         for clock in clocks:
-            _fire_or_park(session, clock, at)
-    return len(clocks)
+            if why := _poison(session, clock, at):
+                poisoned(clock, why)
 
 
 def _claim(session: Session, at: datetime, batch: int) -> list[Clock]:
@@ -83,7 +91,8 @@ def _fire(session: Session, clocks: Sequence[Clock], at: datetime) -> None:
             case.fire(clock.fires or "", by=SYSTEM, at=max(clock.due_at, case.last_at), recorded_at=at)
 
 
-def _fire_or_park(session: Session, clock: Clock, at: datetime) -> None:
+def _poison(session: Session, clock: Clock, at: datetime) -> str | None:
+    """Fire one clock; where that fails, why."""
     try:
         with session.begin_nested():
             session.refresh(clock)
@@ -92,9 +101,13 @@ def _fire_or_park(session: Session, clock: Clock, at: datetime) -> None:
         # a lost connection says nothing about the clock
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise
-        why = error.sentence if isinstance(error, Refused) else f"{type(error).__name__}：{error}"[:500]
-        log.error("clock parked", clock=clock.id, why=why)
-        session.execute(update(Clock).where(col(Clock.id) == clock.id).values(parked_at=at, parked_why=why))
+        return error.sentence if isinstance(error, Refused) else f"{type(error).__name__}：{error}"[:500]
+    return None
+
+
+def _park(session: Session, clock: Clock, why: str, at: datetime) -> None:
+    log.error("clock parked", clock=clock.id, why=why)
+    session.execute(update(Clock).where(col(Clock.id) == clock.id).values(parked_at=at, parked_why=why))
 
 
 @dataclass
