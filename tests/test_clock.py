@@ -1,6 +1,6 @@
 """A clock that stands still, is extended, answers for a silent office, or runs on in another case; each change with its line."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -16,6 +16,7 @@ from models.errors import Conflict, Forbidden, Invalid
 from models.links import arising
 from models.notices import Notice
 from models.people import SYSTEM, Person
+from models.worktime import OFFICE_ZONE
 
 from .make import Cast, at, at_intake, at_review
 
@@ -409,3 +410,50 @@ def test_nothing_but_pause_extension_and_resumption_moves_a_deadline(session: Se
     case.attach(b"%PDF-1.4 x", filename="a.pdf", need=None, by=cast.agent, at=at("2026-10-13 12:00"))
     session.refresh(clock)
     assert (clock.due_at, clock.next_at, clock.generation) == before
+
+
+# --- a whole way up ---
+
+WINTER = {
+    "plan_publicity_from": "2025-12-01", "plan_publicity_to": "2025-12-07",
+    "notice_from": "2025-12-08", "notice_to": "2025-12-22",
+    "window_from": "2026-01-05", "window_to": "2026-01-13",
+    "result_publicity_from": "2026-01-14", "result_publicity_to": "2026-01-20",
+}  # fmt: skip
+
+
+def test_an_untouched_case_climbs_through_the_spring_festival_to_its_last_step(session: Session, cast: Cast) -> None:
+    """2026: days off from Sunday 15 to Monday 23 February, worked off on Saturdays 14 and 28."""
+    case = cast.opens("2026-02-11 09:00")
+    cast.fires(case, "agent", "enter_decided", "2026-02-11 09:00", decision=cast.decided().id, **WINTER)
+    cast.fires(case, "agent", "submit", "2026-02-11 09:00", payee="深圳安捷电梯工程有限公司", finish_by="2026-09-30")
+    clock = deadline(session, case)
+    # Thursday, Friday, the worked Saturday; after the festival Tuesday and Wednesday
+    assert clock.due_day == date(2026, 2, 25)
+
+    day, last = date(2026, 2, 11), date(2026, 4, 10)
+    while day <= last:
+        runs(session, *(f"{day} {clock}" for clock in ("00:00", "08:29", "08:30", "23:59")))
+        day += timedelta(days=1)
+
+    climbed = [
+        (event.name, f"{event.recorded_at.astimezone(OFFICE_ZONE):%m-%d %H:%M}")
+        for event in events_of(session, case)
+        if "told" in event.facts
+    ]
+    assert climbed == [
+        ("remind", "02-24 08:30"),  # the first day after the festival
+        ("red_card", "02-26 00:00"),
+        ("urge", "02-26 08:30"),
+        ("circulate", "03-03 08:30"),  # Thursday, Friday, the worked Saturday, Monday, Tuesday
+    ]
+    # its meeting is late too (due 10 March) and climbs, as does the district's (due 24 March); from the city the duty desk is told
+    meetings = session.scalars(select(Case).where(col(Case.type) == "joint_meeting").order_by(col(Case.id))).all()
+    assert [(one.place, f"{one.opened_at.astimezone(OFFICE_ZONE):%m-%d}") for one in meetings] == [
+        ("莲花街道", "03-03"), ("福田区", "03-17"), ("深圳市", "03-31"),
+    ]  # fmt: skip
+    assert papers(session, case) == ["urge_notice"] and clock.next_at is None
+    assert [row.outcome for row in session.scalars(select(Escalation).where(col(Escalation.clock_id) == clock.id))] == [
+        "fired"
+    ] * 4
+    assert verify(events_of(session, case)) is None
