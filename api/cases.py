@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from models.errors import Conflict, Forbidden, Invalid, NotFound
 from models.lists import CaseQuery, page_of, total_of
 from models.people import Body, Person, Role
 from models.territory import Estate
+from models.what_if import read_as_of, what_if
 from models.worktime import OFFICE_ZONE
 
 from .deps import Db, Me, Now
@@ -153,6 +155,35 @@ def list_clocks(session: Db, me: Me, now: Now, number: str) -> dict[str, Any]:
     """Every clock with the rule it was counted by and each day from its start: counted or skipped, and why."""
     items = [_clock(clock) for clock in told_clocks(session, see(session, me, number), now)]
     return {"items": items, "next": None, "total": len(items)}
+
+
+@router.get("/cases/{number}/what-if")
+def think_ahead(
+    session: Db,
+    me: Me,
+    now: Now,
+    number: str,
+    as_of: Annotated[str, Query(max_length=40, description="day or instant")],
+) -> dict[str, Any]:
+    """推演: what will be due and what will have fired by then if nobody acts; of what is over, what the ledger says. Writes nothing."""
+    found = what_if(session, see(session, me, number), read_as_of(as_of), now)
+    return {
+        "number": number,
+        "kind": found.kind,
+        "as_of": instant(found.as_of),
+        "at": instant(found.at),
+        "stage": {"name": found.stage, "title": found.stage_title},
+        "is_open": found.is_open,
+        "card": found.card,
+        "clocks": [
+            asdict(clock) | {"due_day": clock.due_day.isoformat(), "due_at": instant(clock.due_at)}
+            for clock in found.clocks
+        ],
+        "happenings": [
+            asdict(one) | {"at": instant(one.at), "planned_at": instant(one.planned_at)} for one in found.happenings
+        ],
+        "words": found.words,
+    }
 
 
 @router.get("/cases/{number}/documents")

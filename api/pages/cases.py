@@ -1,7 +1,7 @@
 """The list of cases, a new case, and the case page with every move one may make. One route takes every event of every type."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from models.errors import Forbidden, Invalid
 from models.lists import CaseQuery, page_of, total_of
 from models.people import Body, Desk, Person, Role
 from models.territory import Area, Estate
+from models.what_if import WhatIf, read_as_of, what_if
 from models.wording import day, last_day, short_day
 from models.worktime import Limit
 
@@ -242,9 +243,11 @@ class MoveForm:
 
 
 @router.get("/cases/{number}")
-def read_case(request: Request, session: Db, me: Me, here: Here, number: str, done: int | None = None) -> HTMLResponse:
-    """`done` is the ledger line one has just written oneself: it is told at the top."""
-    return _case_page(request, session, me, here, see(session, me, number), done=done)
+def read_case(
+    request: Request, session: Db, me: Me, here: Here, number: str, done: int | None = None, as_of: str = ""
+) -> HTMLResponse:
+    """`done` is the ledger line one has just written oneself: it is told at the top. `as_of`: 推演 until then."""
+    return _case_page(request, session, me, here, see(session, me, number), done=done, as_of=as_of)
 
 
 @router.post("/cases/{number}/events")
@@ -309,6 +312,16 @@ def done_words(session: Session, me: Person, case: Case, seq: int | None) -> str
     return f"{words}现在“{case.current.title}”环节，由{Desk(case.desk).title}办理{due}。"
 
 
+def _supposed(session: Session, case: Case, now: datetime, as_of: str) -> tuple[WhatIf | None, str | None]:
+    """What would be until `as_of`, or a sentence saying why it cannot be told."""
+    if not as_of:
+        return None, None
+    try:
+        return what_if(session, case, read_as_of(as_of), now), None
+    except Invalid as refused:
+        return None, refused.sentence
+
+
 def _case_page(
     request: Request,
     session: Session,
@@ -319,6 +332,7 @@ def _case_page(
     done: int | None = None,
     tried: Attempt | None = None,
     noted: Attempt | None = None,
+    as_of: str = "",
 ) -> HTMLResponse:
     """`tried` is a move that was refused, `noted` a remark: shown again in its form, or above all where the form is gone."""
     d = dossier(session, me, case, here.now)
@@ -333,10 +347,15 @@ def _case_page(
     ]
     has_form = any(form.id == tried_id and not form.offer.obstacle for form in [*moves, *counter])
     refused = (tried or noted or Attempt()).refused
+    supposed, supposed_wrong = _supposed(session, case, here.now, as_of)
     return page(
         request,
         "case/case.html",
         me,
+        as_of=as_of,
+        supposed=supposed,
+        supposed_wrong=supposed_wrong,
+        then=replace(here, now=supposed.as_of) if supposed else None,
         status=refused.status if refused else 200,
         d=d,
         heading=heading(case),
