@@ -9,7 +9,7 @@ Nothing here waits for a lock while it holds one: cases that somebody has locked
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from operator import attrgetter
@@ -345,7 +345,7 @@ def fail(session: Session, job: Job, error: Exception) -> None:
 Change = tuple[Running, Running]
 """A clock as it was, and as it becomes."""
 Kept = tuple[int, str]
-"""A case, and why a clock of it is left as it is (`KEPT`)."""
+"""The case of a clock that is left as it is, and why (`KEPT`)."""
 
 
 @dataclass
@@ -355,6 +355,8 @@ class Work:
     session: Session
     job: Job
     at: datetime
+    _said: dict[int, Row[Any]] = field(default_factory=dict)
+    """By case, the event that is to be undone."""
 
     def begin(self) -> None:
         job = self.job
@@ -367,25 +369,25 @@ class Work:
             job.total = self.session.scalar(counted)
 
     def go_on(self, size: int) -> bool:
-        """The next cases after the cursor. Returns whether there were any."""
+        """The next rows after the cursor: cases, or events that are to be undone. Returns whether there were any."""
         job = self.job
-        cases, cursor = self._next_events(size) if job.kind == "undo" else self._next_cases(size)
-        if not cases:
+        rows = self._next_events(size) if job.kind == "undo" else self._next_cases(size)
+        if not rows:
             return False
-        job.cursor, job.done = cursor, job.done + len(cases)
+        job.cursor, job.done = rows[-1], job.done + len(rows)
+        if job.kind == "undo":
+            self._move(rows)
+            return True
+        # looked at first without a lock: most cases are not concerned
+        _, changes, kept = self._changes(rows)
         if job.kind == "preview":
-            _, changes, kept = self._changes(cases)
             self._count(changes, kept)
-        elif job.kind == "undo":
-            self._move(cases)
         else:
-            # looked at first without a lock: most cases are not concerned
-            _, changes, kept = self._changes(cases)
             self._move(sorted({new.case_id for _, new in changes} | {case for case, _ in kept}))
         return True
 
     def look_again(self, size: int) -> bool:
-        """At cases that were put back. Returns whether any of them could be had."""
+        """At rows that were put back. Returns whether any of their cases could be had."""
         waiting, others = self.job.put_back[:size], self.job.put_back[size:]
         self.job.put_back = others
         self._move(waiting)
@@ -412,27 +414,25 @@ class Work:
             governed.append(col(Case.law_day) <= rule.effective_to)
         return statement.join(Case, col(Case.id) == col(Clock.case_id)).where(col(Clock.rule_id) == rule.id, *governed)
 
-    def _next_cases(self, size: int) -> tuple[list[int], int]:
+    def _next_cases(self, size: int) -> list[int]:
         of_case = col(Clock.case_id)
         after = self._concerned(of_case).where(of_case > self.job.cursor).distinct().order_by(of_case).limit(size)
-        cases = list(self.session.scalars(after))
-        return cases, cases[-1] if cases else 0
+        return list(self.session.scalars(after))
 
-    def _next_events(self, size: int) -> tuple[list[int], int]:
-        """Cases that the job to be undone has moved, and the last of its events looked at."""
-        rows = self.session.execute(
-            self._events(col(CaseEvent.id), col(CaseEvent.case_id))
-            .where(col(CaseEvent.id) > self.job.cursor)
-            .order_by(col(CaseEvent.id))
-            .limit(size)
-        ).all()
-        return [case for _, case in rows], rows[-1][0] if rows else 0
+    def _next_events(self, size: int) -> list[int]:
+        """What the job that is to be undone has written."""
+        of_event, mine = col(CaseEvent.id), col(CaseEvent.facts)["job"].as_integer() == self._undone.id
+        written = select(of_event).where(of_event > self.job.cursor, of_event <= self._undone.result["last_event"])
+        after = written.where(col(CaseEvent.name) == EVENT, mine).order_by(of_event).limit(size)
+        return list(self.session.scalars(after))
 
-    def _events(self, *what: Any) -> Any:
-        """What the job to be undone has written."""
-        mine = col(CaseEvent.facts)["job"].as_integer() == self._undone.id
-        last = col(CaseEvent.id) <= self._undone.result["last_event"]
-        return select(*what).where(last, col(CaseEvent.name) == EVENT, mine)
+    def _of_case(self, rows: Sequence[int]) -> dict[int, int]:
+        """Those rows by their case."""
+        if self.job.kind != "undo":
+            return {row: row for row in rows}
+        events = self.session.connection().execute(EVENTS, {"events": rows}).all()
+        self._said = {event.case_id: event for event in events}
+        return {event.case_id: event.id for event in events}
 
     # --- what they become ---
 
@@ -447,8 +447,9 @@ class Work:
         kept: list[Kept] = []
         plan: Plan
         if self.job.kind == "undo":
-            plan = back = self._back(cases)
-            kept += [(back.was[gone].case_id, "stopped") for gone in back.was.keys() - {clock.id for clock in clocks}]
+            plan = self._back(cases)
+            gone = plan.was.keys() - {clock.id for clock in clocks}
+            kept += [(plan.was[clock].case_id, "stopped") for clock in gone]
         else:
             plan = self._plan
         pauses = self._pauses([clock.id for clock in clocks])
@@ -470,31 +471,25 @@ class Work:
         return found
 
     def _back(self, cases: Sequence[int]) -> Back:
-        mine = self._events(col(CaseEvent.id), col(CaseEvent.case_id), col(CaseEvent.facts)).where(
-            col(CaseEvent.case_id).in_(cases), col(CaseEvent.id) >= self._undone.result["first_event"]
-        )
-        events = {event.id: event for event in self.session.execute(mine)}
-        facts = {one["clock"]: one for event in events.values() for one in event.facts["clocks"]}
-        lines = self.session.scalars(
-            select(ClockLine).where(col(ClockLine.clock_id).in_(facts), col(ClockLine.event_id).in_(events))
-        )
-        rules = {one["rule"][0] for one in facts.values() if "rule" in one}
+        said = {one["clock"]: (case, one) for case in cases for one in self._said[case].facts["clocks"]}
+        events = [self._said[case].id for case in cases]
+        lines = self.session.connection().execute(LINES, {"clocks": list(said), "events": events})
+        rules = {facts["rule"][0] for _, facts in said.values() if "rule" in facts}
         return Back(
-            {
-                line.clock_id: Moved(events[line.event_id].case_id, facts[line.clock_id], line.old_due, line.generation)  # type: ignore[arg-type]
-                for line in lines
-            },
+            {line.clock_id: Moved(*said[line.clock_id], line.old_due, line.generation) for line in lines},
             {rule.pk: rule for rule in self.session.scalars(select(Rule).where(col(Rule.pk).in_(rules)))},  # type: ignore[misc]
         )
 
     # --- moving them ---
 
-    def _move(self, wanted: Sequence[int]) -> None:
-        """Claim those cases and change what is to be changed of their clocks; those that somebody has locked are put back."""
-        if not wanted:
+    def _move(self, rows: Sequence[int]) -> None:
+        """Claim their cases and change what is to be changed of their clocks; those that somebody has locked are put back."""
+        if not rows:
             return
-        cases = {case.id: case for case in self.session.connection().execute(CLAIM, {"cases": wanted})}
-        if busy := [case for case in wanted if case not in cases]:
+        of_case = self._of_case(rows)
+        claimed = self.session.connection().execute(CLAIM, {"cases": list(of_case)})
+        cases = {case.id: case for case in claimed}
+        if busy := [row for case, row in of_case.items() if case not in cases]:
             self.job.put_back = [*self.job.put_back, *busy]
         # looked at anew now that they are ours
         clocks, changes, kept = self._changes(list(cases))
@@ -671,7 +666,9 @@ def _title(type_id: str, limits: str) -> str:
 
 _tables = SQLModel.metadata.tables
 _clock, _case, _pause, _step = (_tables[name] for name in ("clock", "case", "clock_pause", "escalation"))
+_event, _line = _tables["case_event"], _tables["clock_line"]
 _of_cases = func.any(bindparam("cases", type_=ARRAY(BigInteger)))
+_of_events = func.any(bindparam("events", type_=ARRAY(BigInteger)))
 _of_clocks = func.any(bindparam("clocks", type_=ARRAY(BigInteger)))
 CLOCKS = (
     select(*(_clock.c[name] for name in COLUMNS))
@@ -683,6 +680,10 @@ CLAIM = (
     .where(_case.c.id == _of_cases)
     .order_by(_case.c.id)
     .with_for_update(skip_locked=True)
+)
+EVENTS = select(_event.c.id, _event.c.case_id, _event.c.facts).where(_event.c.id == _of_events)
+LINES = select(_line.c.clock_id, _line.c.old_due, _line.c.generation).where(
+    _line.c.clock_id == _of_clocks, _line.c.event_id == _of_events
 )
 PAUSES = (
     select(_pause.c.clock_id, _pause.c.paused_at, _pause.c.resumed_at)
