@@ -127,11 +127,12 @@ class Api:
             return False
 
     def prepare(self, var: Path) -> None:
-        """The work pool; and the deployments of `prefect.yaml`, where it, a flow or Prefect has changed since."""
+        """The work pool; and the deployments of `prefect.yaml`, where it, a flow or Prefect has changed since, or they are gone."""
         self._pool()
         note = var / "prefect" / "deployed"
         print_ = _fingerprint()
-        if note.exists() and note.read_text() == print_:
+        # somebody may have wiped Prefect's database, and left our note
+        if note.exists() and note.read_text() == print_ and self._shifts():
             return
         with log_file(var, "prefect") as log:
             done = subprocess.run(
@@ -166,7 +167,7 @@ class Api:
         Only the shift gets a new one, at once: deadlines must not wait for the next full minute.
         """
         missed: list[str] = []
-        shifts = {row["id"] for row in self._all("/deployments/filter", {"deployments": {"name": {"any_": [SHIFT]}}})}
+        shifts = self._shifts()
         seen = set(shifts)
         # jobs are rows of ours, so no run is asked for by hand that must not be lost
         overdue = {
@@ -191,6 +192,10 @@ class Api:
         for shift in shifts:
             self.ask("POST", f"/deployments/{shift}/create_flow_run", {})
         return Leftovers(len(missed), broken)
+
+    def _shifts(self) -> set[str]:
+        """The ids of the shift's deployments."""
+        return {row["id"] for row in self._all("/deployments/filter", {"deployments": {"name": {"any_": [SHIFT]}}})}
 
     def _pool(self) -> None:
         # a run must not outlive the worker that started it, not even after a kill -9

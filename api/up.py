@@ -125,6 +125,8 @@ class Supervisor:
         self.parts: list[Part] = []
         self.server: Part | None = None
         self.database: Part | None = None
+        self.prepared: float | None = None
+        """When the server began that knows our deployments."""
         self._lock: IO[str] | None = None
         self._preparing: subprocess.Popen[bytes] | None = None
 
@@ -152,8 +154,20 @@ class Supervisor:
             for part in self.parts:
                 if sentence := part.tend(time.monotonic()):
                     _say(sentence, "!", "yellow")
+            self._prepare_again()
             if _asked_to_leave.wait(0.5):
                 raise _Leave
+
+    def _prepare_again(self) -> None:
+        """A server that came back may have lost its database; without deployments no shift would ever start."""
+        if self.server is None or self.server.begun == self.prepared or not self.api.is_up():
+            return
+        try:
+            self.api.prepare(self.var)
+        except (OSError, Refused) as error:
+            _say(f"定时任务未能登记({error}),稍后再试。", "!", "yellow")
+        else:
+            self.prepared = self.server.begun
 
     def stop(self) -> None:
         _heed_no_more()
@@ -201,21 +215,22 @@ class Supervisor:
         return [tuple(row) for row in json.loads(answer)]
 
     def _worker(self, server: Part) -> None:
-        api = scheduler.Api(self.env)
+        api = self.api = scheduler.Api(self.env)
         self._await(server, api.is_up, 120)
 
         def start() -> subprocess.Popen[bytes]:
+            api.prepare(self.var)
+            self.prepared = server.begun
             left = api.tidy()
             if left.missed or left.broken:
                 _say(f"停机期间错过的定时运行清除 {left.missed} 次,中断的运行标记 {left.broken} 次。")
             return self._child("worker", scheduler.work(RUNS_AT_ONCE), self.env)
 
         try:
-            api.prepare(self.var)
-            _say(f"定时任务已登记,Prefect 接口 {api.url}", "✓", "green")
             self.parts.append(Part("后台任务", self.var / "log" / "worker.log", start, start()))
         except OSError as error:
             raise Unavailable(f"Prefect 接口出错({error}),原因见 {server.log}。") from None
+        _say(f"定时任务已登记,Prefect 接口 {api.url}", "✓", "green")
         _say("后台任务已启动", "✓", "green")
 
     def _run(
