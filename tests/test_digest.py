@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -30,8 +31,10 @@ from models.settings import settings
 from models.worktime import OFFICE_ZONE
 from pdf.brief import draw
 
+from .door import Door
 from .make import Cast, at, at_intake, at_review, person
 from .test_dashboard import busy_office
+from .test_pages import Html, come_in, look
 from .test_pdf import pages_of, squeezed
 
 NOON = at("2026-10-20 12:00")
@@ -410,3 +413,107 @@ def test_the_plain_text_of_a_brief_can_be_read_on_any_screen(session: Session, c
     assert text.startswith("吴芳：\n\n10月20日晨报。")
     assert re.search(r"■ 待领取（1件）\n 1\. 莲花北村维修资金使用（逾期1个工作日 10月19日 周一）\n", text)
     assert "https://banjie.example.gov.cn/cases/" in text and text.endswith("https://banjie.example.gov.cn/me\n")
+
+
+# --- at the door -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def told(shared_door: Door) -> Door:
+    """A morning with briefs, a digest of yesterday and news of today."""
+
+    def live(session: Session, cast: Cast) -> None:
+        busy_office(session, cast)
+        case = session.scalars(select(Case).where(col(Case.stage) == "intake").order_by(col(Case.id))).first()
+        assert case is not None
+        notices(session, case, cast.clerk, 3, urgent=1)
+        compose_digests(session, at("2026-10-19 15:00"), at("2026-10-19 15:00"))
+        notices(session, case, cast.clerk, 2)
+        while compose_briefs(session, at("2026-10-20 08:30"), NOON) is not None:
+            pass
+
+    shared_door.writes(live)
+    shared_door.goes_to("2026-10-20 10:00")
+    return shared_door
+
+
+def test_the_page_shows_the_brief_what_is_unread_by_day_and_what_was_before(told: Door) -> None:
+    page = look(come_in(told, "clerk"), "/messages")
+    assert "10月20日晨报" in page.text("brief-title") and "件待领取" in page.text("brief")
+    assert page.text("unread-title") == "未读通知 5条" and len(page.find("li", class_="notice is-unread")) == 4
+    assert "3条新通知，其中1条紧急" in page.text("older") and "10月20日晨报" not in page.text("older")
+    assert "没有配置邮件服务器" in page.text("content")
+    desk = look(come_in(told, "clerk"), "/")
+    assert desk.text("to-messages") == "未读消息 5"
+
+
+def test_every_number_of_the_page_opens_a_page_that_shows_as_many(told: Door) -> None:
+    browser = come_in(told, "head")
+    shown = browser.get("/messages").text
+    numbers = re.findall(r'<a class="number[^"]*" href="([^"]+)">([\d,]+)</a>', shown)
+    numbers += re.findall(r'<a class="count" href="(/cases[^"]+)">([\d,]+)件</a>', shown)
+    assert len(numbers) > 10
+    for href, number in numbers:
+        listed = re.search(r'<b id="total">([\d,]+)</b>', browser.get(unescape(href)).text)
+        assert listed and listed[1] == number, href
+
+
+def test_programs_read_the_same(told: Door) -> None:
+    answer = told.as_("clerk").get("/api/messages").json()
+    assert [item["kind"] for item in answer["items"]] == ["brief", "digest"] and answer["next"] is None
+    assert answer["mail"] == {"server": False, "email": None, "mail": True} and answer["unread"] >= 2
+    first = told.as_("clerk").get("/api/messages?limit=1").json()
+    second = told.as_("clerk").get(f"/api/messages?limit=1&after={first['next']}").json()
+    assert [*first["items"], *second["items"]] == answer["items"]
+    paper = told.as_("clerk").get(answer["items"][0]["pdf"])
+    assert paper.headers["content-type"] == "application/pdf" and paper.content.startswith(b"%PDF")
+
+
+def test_a_paper_is_its_readers_only(told: Door) -> None:
+    pdf = told.as_("clerk").get("/api/messages").json()["items"][0]["pdf"]
+    assert told.as_("head").get(pdf).status_code == 404
+    assert told.browser().get(pdf).status_code == 401
+    assert told.as_("clerk").get(f"/api/messages/{2**63}.pdf").status_code == 404
+
+
+def test_who_has_no_brief_is_told_why(told: Door) -> None:
+    assert "没有需要告诉您的件" in look(come_in(told, "payer"), "/messages").text("no-brief")
+    assert look(come_in(told, "agent"), "/messages").text("no-brief") == ""
+    told.goes_to("2026-10-21 08:00")
+    assert "8:30 送到" in look(come_in(told, "payer"), "/messages").text("no-brief")
+    told.goes_to("2026-10-25 12:00")
+    assert "不是工作日" in look(come_in(told, "payer"), "/messages").text("no-brief")
+    told.goes_to("2026-10-20 10:00")
+
+
+def test_what_comes_while_one_reads_stays_unread(told: Door) -> None:
+    browser = come_in(told, "clerk")
+    until = look(browser, "/messages").find("input", name="until")[0]["value"]
+    told.writes(lambda session, cast: notices(session, session.scalars(select(Case)).first(), cast.clerk, 1))
+    assert browser.post("/messages/read", data={"until": until}).headers["location"] == "/messages"
+    assert told.as_("clerk").get("/api/messages").json()["unread"] == 1
+    assert browser.post("/messages/read", data={"until": "x"}).status_code == 422
+    assert told.as_("clerk").post("/api/messages/read", json={}).json() == {"read": 1}
+
+
+def test_everybody_says_where_their_mail_goes(told: Door) -> None:
+    browser = come_in(told, "reviewer")
+    form = look(browser, "/me")
+    assert form.find("input", name="email")[0]["value"] == "" and "checked" in form.find("input", name="mail")[0]
+    wrong = browser.post("/me", data={"email": "何军@单位", "mail": "true"})
+    assert wrong.status_code == 422 and "zhangsan@example.gov.cn" in Html(wrong.text).text("email-wrong")
+    for bad in ("a@b\r\nBcc: c@d", "a b@example.cn", "@example.cn", "a@", "x" * 250 + "@example.cn", "<a@example.cn>"):
+        assert browser.post("/me", data={"email": bad}).status_code == 422, bad
+    assert browser.post("/me", data={"email": " hejun@example.gov.cn "}).headers["location"] == "/me?done=1"
+    assert told.as_("reviewer").get("/api/messages").json()["mail"] == {
+        "server": False, "email": "hejun@example.gov.cn", "mail": False,
+    }  # fmt: skip
+    assert "checked" not in look(browser, "/me").find("input", name="mail")[0]
+    answer = told.as_("reviewer").put("/api/me/mail", json={"email": "", "mail": True})
+    assert answer.json() == {"server": False, "email": None, "mail": True}
+
+
+def test_what_waits_and_what_was_given_up_is_measured(told: Door) -> None:
+    measured = told.browser().get("/metrics").text
+    assert 'banjie_state{what="unsent_messages"} 0.0' in measured
+    assert 'banjie_state{what="failed_messages"} 0.0' in measured
