@@ -120,7 +120,7 @@ def test_case_types_are_told_in_the_agreed_shape() -> None:
     assert stages["plan_publicity"]["limit"]["kind"] == "period"
     assert stages["need"] | {"needs": [], "limits": []} == {
         "name": "need", "title": "需求与查勘", "desk": "applicant", "initial": True, "final": False, "limit": None,
-        "limits": [], "waits_on": "applicant", "needs": [],
+        "limits": [], "waits_on": "applicant", "pause": None, "extension": None, "needs": [],
     }  # fmt: skip
     events = {event["name"]: event for event in fund["events"]}
     assert events["accept"]["from"] == ["intake"] and events["accept"]["to"] == ["review"]

@@ -74,8 +74,11 @@ def test_a_case_lies_too_long_and_climbs_to_the_letter_with_nobody_touching_it(
     with Session(engine_of_its_own) as session, session.begin():
         case = at_intake(session, Cast(session))  # due Monday 2026-10-19
         case_id = case.id
-        set_office_clock(session, at("2026-10-15 17:00"), rate=18 * 3600)
+        set_office_clock(session, at("2026-10-15 17:00"))
     with on_duty(own_database, 40):
+        until(engine_of_its_own, shift_is_on)
+        with Session(engine_of_its_own) as session, session.begin():
+            set_office_clock(session, at("2026-10-15 17:00"), rate=18 * 3600)
         until(engine_of_its_own, somebody_is_urged)
     with Session(engine_of_its_own) as session:
         case = session.get_one(Case, case_id)
@@ -88,9 +91,9 @@ def test_a_deadline_fires_within_half_a_second_of_its_instant(own_database: Urls
     with on_duty(own_database, 60):
         until(engine_of_its_own, shift_is_on)
         with Session(engine_of_its_own) as session, session.begin():
-            set_office_clock(session, at("2026-10-16 08:29:55"))
             for _ in range(40):
                 at_intake(session, Cast(session))
+            set_office_clock(session, at("2026-10-16 08:29:58"))
         until(engine_of_its_own, lambda s: s.scalar(select(func.count(col(Escalation.id)))) == 40)
     with Session(engine_of_its_own) as session:
         late = [row.fired_at - row.at for row in session.scalars(select(Escalation))]
