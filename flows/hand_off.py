@@ -59,10 +59,16 @@ def carry_on(session: Session, at: datetime, batch: int = BATCH) -> int:
     """
     waiting = select(Trouble.event_id).where(col(Trouble.retry_at) > at)  # type: ignore[call-overload]
     unhandled = col(CaseEvent.handled_at).is_(None) & col(CaseEvent.id).not_in(waiting)
-    oldest = select(CaseEvent.case_id).where(unhandled).order_by(col(CaseEvent.id)).limit(batch)  # type: ignore[call-overload]
-    # the case before its events, as everybody locks; what somebody else has locked comes next time
-    claimed = select(Case).where(col(Case.id).in_(oldest)).order_by(col(Case.id)).with_for_update(skip_locked=True)
-    cases = {case.id: case for case in session.scalars(claimed, execution_options={"populate_existing": True})}
+    # the case before its events, as everybody locks; what others hold comes next time, and does not hide what comes after it
+    oldest = (
+        select(Case)
+        .join(CaseEvent, col(CaseEvent.case_id) == col(Case.id))
+        .where(unhandled)
+        .order_by(col(CaseEvent.id))
+        .limit(batch)
+        .with_for_update(of=Case, skip_locked=True)
+    )
+    cases = {case.id: case for case in session.scalars(oldest, execution_options={"populate_existing": True})}
     events = session.scalars(
         select(CaseEvent).where(unhandled, col(CaseEvent.case_id).in_(cases)).order_by(col(CaseEvent.id)).limit(batch)
     ).all()

@@ -61,10 +61,16 @@ def fire_each(
 
 def _claim(session: Session, at: datetime, batch: int) -> list[Clock]:
     due = col(Clock.next_at) <= at
+    # the limit is counted after the locks: what others hold does not hide what is due after it
     oldest = (
-        select(Clock.case_id).where(due, col(Clock.parked_at).is_(None)).order_by(col(Clock.next_at)).limit(batch)  # type: ignore[call-overload]
+        select(Case.id)  # type: ignore[call-overload]
+        .join(Clock, col(Clock.case_id) == col(Case.id))
+        .where(due, col(Clock.parked_at).is_(None))
+        .order_by(col(Clock.next_at))
+        .limit(batch)
+        .with_for_update(of=Case, skip_locked=True)
     )
-    claimed = session.scalars(select(Case.id).where(col(Case.id).in_(oldest)).with_for_update(skip_locked=True)).all()  # type: ignore[call-overload]
+    claimed = session.scalars(oldest).all()
     # read only once the cases are ours: what was due may have been stopped in between
     statement = select(Clock).where(due, col(Clock.parked_at).is_(None), col(Clock.case_id).in_(claimed))
     return list(

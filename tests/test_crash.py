@@ -333,7 +333,7 @@ def test_shifts_are_killed_while_officers_work_and_every_step_fires_once(
     with crew(be_on_duty, urls) as shifts:
         with officers(urls, ids) as at_work:
             killed(urls, shifts, kills, victim=on_duty)
-        until(all_is_done, urls, shifts, limit=240)
+        until(all_is_done, urls, shifts, limit=600)
     must_be_whole(urls, ids)
     must_have_kept(urls, at_work)
     must_not_have_locked_up(server)
@@ -346,7 +346,7 @@ def test_two_that_know_of_no_lock_fire_every_step_once(server: Embedded, urls: U
     with crew(climb_without_asking, urls) as watches:
         with officers(urls, ids) as at_work:
             killed(urls, watches, kills, victim=lambda session: draw.choice(watches.hands).pid)
-        until(all_is_done, urls, watches, limit=240)
+        until(all_is_done, urls, watches, limit=600)
     must_be_whole(urls, ids)
     must_have_kept(urls, at_work)
     must_not_have_locked_up(server)
@@ -367,7 +367,7 @@ def test_postgresql_goes_down_in_the_middle_and_the_same_shift_goes_on(
                 until(lambda session, seen=seen: progress(session) > seen, urls, shifts)  # type: ignore[misc]
                 time.sleep(draw.uniform(0.2, 1))
                 crash(server)
-        until(all_is_done, urls, shifts, limit=240)
+        until(all_is_done, urls, shifts, limit=600)
         assert shifts.hands == [same]
     must_be_whole(urls, ids)
     must_have_kept(urls, at_work)
