@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import structlog
 from prefect import flow
@@ -107,14 +108,20 @@ def start_if_asked() -> None:
         if not is_left_lying(session):
             return
     if "PREFECT_API_URL" not in os.environ:
-        log.warning("a job is open and there is no Prefect server that could run it")
+        _say_that_nobody_can()
     elif not any(thread.name == ASKING for thread in threading.enumerate()):
         threading.Thread(target=_ask_for_a_run, name=ASKING, daemon=True).start()
 
 
 ASKING = "asking for a re-base"
-STARTS = 15.0
+STARTS = 30.0
 """Seconds that a run may take to begin before the next one is asked for."""
+
+
+@cache
+def _say_that_nobody_can() -> None:
+    """Once: the log is no place to count in."""
+    log.warning("a job is open and there is no Prefect server that could run it")
 
 
 def _ask_for_a_run() -> None:

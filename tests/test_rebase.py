@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 from sqlmodel import Session, col
+from structlog.testing import capture_logs
 
 from api.embedded import Urls
 from flows import rebase as flow
@@ -498,6 +499,38 @@ def test_a_job_that_cannot_be_done_says_why_and_holds_nothing_up(own_database: U
         assert session.get_one(Job, after).state == "done" and not is_left_lying(session)
 
 
+def test_the_shift_asks_for_a_run_where_a_job_lies_and_waits_for_nothing(
+    own_database: Urls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Prefect that does not answer holds no deadline up; one that is not there is missed once."""
+    monkeypatch.setenv("BANJIE_DATABASE_URL", own_database.app)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    settings.cache_clear()
+    flow._say_that_nobody_can.cache_clear()
+    many(own_database, 2)
+    with capture_logs() as logged:
+        flow.start_if_asked()
+        flow.start_if_asked()
+    assert [line["event"] for line in logged] == ["a job is open and there is no Prefect server that could run it"]
+    asked, answers = [], threading.Event()
+
+    def slow(*args: Any, **options: Any) -> None:
+        asked.append((args, options))
+        answers.wait(10)
+        raise OSError("nobody there")
+
+    monkeypatch.setattr(flow, "run_deployment", slow)
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    begun = time.monotonic()
+    flow.start_if_asked()
+    flow.start_if_asked()
+    assert time.monotonic() - begun < 1
+    answers.set()
+    assert asked == [(("rebase/rebase",), {"timeout": 0, "as_subflow": False})]
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
 def run_here(urls: Urls) -> None:
     before = os.environ.get("BANJIE_DATABASE_URL")
     try:
@@ -523,5 +556,8 @@ def test_the_page_and_the_api_show_how_far_it_is_and_offer_to_put_it_back(door: 
     assert admin.get(f"/api/jobs/{number}").json()["result"]["moved"] == 1
     assert "撤销这次重算" in browser.get(f"/jobs/{number}").text
     assert door.as_("stranger").get(f"/api/jobs/{number}").status_code == 404
+    begun = time.monotonic()
     assert browser.post(f"/jobs/{number}/undo").headers["location"] == f"/jobs/{number + 1}"
+    assert time.monotonic() - begun < 1
+    assert admin.get(f"/api/jobs/{number + 1}").json()["state"] == "waiting"
     assert admin.post(f"/api/jobs/{number}/undo").status_code == 409
