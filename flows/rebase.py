@@ -100,17 +100,16 @@ def wait_for_those_before(number: int) -> None:
 
 
 def start_if_asked() -> None:
-    """Called by the shift every few seconds: ask Prefect for a run where a job is open and nobody works on it.
+    """Called by the shift every second: ask Prefect for a run where a job is open and nobody works on it.
 
     Waits for nothing: deadlines come first. Who comes second finds the lock taken, so asking twice is harmless.
     """
-    with transaction() as session:
-        if not is_left_lying(session):
-            return
-    if "PREFECT_API_URL" not in os.environ:
-        _say_that_nobody_can()
-    elif not any(thread.name == ASKING for thread in threading.enumerate()):
+    if any(thread.name == ASKING for thread in threading.enumerate()) or not _is_left_lying():
+        return
+    if "PREFECT_API_URL" in os.environ:
         threading.Thread(target=_ask_for_a_run, name=ASKING, daemon=True).start()
+    else:
+        _say_that_nobody_can()
 
 
 ASKING = "asking for a re-base"
@@ -125,9 +124,17 @@ def _say_that_nobody_can() -> None:
 
 
 def _ask_for_a_run() -> None:
+    ends = time.monotonic() + STARTS
     try:
         run_deployment("rebase/rebase", timeout=0, as_subflow=False)
-        time.sleep(STARTS)
+        while time.monotonic() < ends and _is_left_lying():
+            time.sleep(1)
     except Exception:
         # the next look asks again
         log.exception("Prefect could not be asked for a run")
+        time.sleep(STARTS)
+
+
+def _is_left_lying() -> bool:
+    with transaction() as session:
+        return is_left_lying(session)

@@ -29,6 +29,8 @@ LOCK = text("select pg_try_advisory_lock(8217, 2)")
 LONGEST = 0.25
 """Seconds between two looks: a clock started meanwhile, or an event to hand on, waits no longer."""
 BEAT = 5.0
+LOOK = 1.0
+"""Seconds between two looks for jobs that nobody works on."""
 TAKEOVER = 75.0
 """Seconds: a run that finds so little left of another's duty waits for its end, so that no minute is left unwatched."""
 log = structlog.get_logger()
@@ -45,12 +47,14 @@ def shift(seconds: float = 600) -> str:
             with duty(seconds) as is_ours:
                 if not is_ours:
                     return "another shift is on duty"
-                beaten = 0.0
+                beaten = looked = 0.0
                 while (now := time.monotonic()) < ends:
                     if now - beaten > BEAT:
                         beat(ends - now)
-                        rebase.start_if_asked()
                         beaten = now
+                    if now - looked > LOOK:
+                        rebase.start_if_asked()
+                        looked = now
                     done = watch(), hand_off()
                     fired, handed = fired + done[0], handed + done[1]
                     if not any(done):

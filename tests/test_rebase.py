@@ -520,12 +520,16 @@ def test_the_shift_asks_for_a_run_where_a_job_lies_and_waits_for_nothing(
         raise OSError("nobody there")
 
     monkeypatch.setattr(flow, "run_deployment", slow)
+    monkeypatch.setattr(flow, "STARTS", 0.1)
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     begun = time.monotonic()
     flow.start_if_asked()
     flow.start_if_asked()
     assert time.monotonic() - begun < 1
     answers.set()
+    for thread in threading.enumerate():
+        if thread.name == flow.ASKING:
+            thread.join()
     assert asked == [(("rebase/rebase",), {"timeout": 0, "as_subflow": False})]
     monkeypatch.undo()
     settings.cache_clear()
