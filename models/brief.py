@@ -93,10 +93,9 @@ def _compose(session: Session, person: Person, at: datetime, real: datetime) -> 
 def brief(session: Session, person: Person, at: datetime) -> Bulletin | None:
     """What `person`, who holds the posts of the day, should know at `at`; None: nothing."""
     book = calendar(session)
-    pressing: list[str] = []
     own = _Desk(session, person, at, book)
     groups = own.groups() if person.has_role(*WORKS) else []
-    pressing += own.pressing
+    pressing = own.pressing
     shown: list[Figure] = []
     table = None
     if person.has_role(*OVERSEES):
@@ -104,7 +103,8 @@ def brief(session: Session, person: Person, at: datetime) -> Bulletin | None:
         shown, table = area.figures(), area.table()
         groups += area.groups()
         pressing += area.pressing
-    if not groups and not any(figure.count for figure in shown):
+    # of an area without open cases, only what was: that is no news of the morning
+    if not groups and not pressing:
         return None
     return Bulletin(
         kind="brief",

@@ -94,7 +94,7 @@ class Bulletin(Frozen):
 
 
 def _group_as_text(group: Group, address: str) -> str:
-    lines = [f"■ {group.title}（{group.count}{group.measure}）"]
+    lines = [f"■ {group.title}　{group.count}{group.measure}"]
     for number, line in enumerate(group.lines, start=1):
         lines.append(f"{number:>2}. {line.text}{_in_brackets(line.when)}")
         lines += [f"    {line.about}"] if line.about else []

@@ -215,6 +215,8 @@ def test_a_brief_that_was_broken_off_goes_on_where_it_stopped(session: Session, 
 
 
 def test_nobody_gets_an_empty_brief(session: Session, cast: Cast) -> None:
+    ended = at_intake(session, cast, "2026-10-12 09:00")
+    cast.fires(ended, "clerk", "refuse", "2026-10-12 10:00", reason="x")
     assert brief_everybody(session, "2026-10-13 08:30") == 0
     assert all_of(session, "brief") == []
 
@@ -411,7 +413,7 @@ def test_the_plain_text_of_a_brief_can_be_read_on_any_screen(session: Session, c
     assert says is not None
     text = says.as_text("https://banjie.example.gov.cn")
     assert text.startswith("吴芳：\n\n10月20日晨报。")
-    assert re.search(r"■ 待领取（1件）\n 1\. 莲花北村维修资金使用（逾期1个工作日 10月19日 周一）\n", text)
+    assert re.search(r"■ 待领取　1件\n 1\. 莲花北村维修资金使用（逾期1个工作日 10月19日 周一）\n", text)
     assert "https://banjie.example.gov.cn/cases/" in text and text.endswith("https://banjie.example.gov.cn/me\n")
 
 

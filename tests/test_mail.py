@@ -152,7 +152,7 @@ def test_a_digest_goes_out_as_text_and_html_over_one_connection(office: Any, ser
     plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert plain and html
     words = plain.get_content()
-    assert words.startswith("周敏：") and "■ 紧急（1条）\n 1. 第2条（10月9日 09:00）" in words.replace("\r\n", "\n")
+    assert words.startswith("周敏：") and "■ 紧急　1条\n 1. 第2条（10月9日 09:00）" in words.replace("\r\n", "\n")
     assert 'href="https://banjie.example.gov.cn/cases/WX' in html.get_content() and "第0条" in html.get_content()
     assert [part.get_content_type() for part in mail.iter_attachments()] == []
     first, second = rows(office)
