@@ -93,31 +93,31 @@ def age(since: datetime | None, now: datetime, office: OfficeClock) -> float:
 
 
 def gauges(session: Session, read: Pulse) -> dict[str, float]:
-    """What lies in the office, whosever it is. A few counts from small indexes, however many cases have been closed."""
-    is_open, red = col(Case.closed_at).is_(None), col(Case.next_due_at) <= read.office.read(read.now)
-    cases, overdue = session.execute(select(func.count(), func.count().filter(red)).where(is_open)).one()
+    """What lies in the office, whosever it is: counts from small indexes, in one statement."""
     unhandled = col(CaseEvent.handled_at).is_(None)
-    troubled = select(col(Trouble.event_id))
-    first = select(col(CaseEvent.recorded_at)).where(unhandled, col(CaseEvent.id).not_in(troubled))
-    oldest = session.scalar(first.order_by(col(CaseEvent.id)).limit(1))
-
-    def count(*of: Any) -> int:
-        return session.scalar(select(func.count()).where(*of)) or 0
-
+    first = select(col(CaseEvent.recorded_at)).where(unhandled, col(CaseEvent.id).not_in(select(col(Trouble.event_id))))
+    counted = {
+        "parked_clocks": col(Clock.parked_at).is_not(None),
+        "unhandled_events": unhandled,
+        "troubled_events": col(Trouble.event_id).is_not(None),
+        "orphans": col(Orphan.taken_by_id).is_(None),
+        "open_jobs": col(Job.finished_at).is_(None),
+        "unsent_messages": col(Message.retry_at).is_not(None),
+        "failed_messages": FAILED,
+    }
+    counts = [select(func.count()).where(which).scalar_subquery() for which in counted.values()]
+    oldest = first.order_by(col(CaseEvent.id)).limit(1).scalar_subquery()
+    red = func.count().filter(col(Case.next_due_at) <= read.office.read(read.now))
+    statement = select(func.count(), red, oldest, *counts).where(col(Case.closed_at).is_(None))
+    cases, overdue, since, *found = session.execute(statement).one()
     return {
         "open_cases": cases,
         "overdue_cases": overdue,
-        "parked_clocks": count(col(Clock.parked_at).is_not(None)),
-        "unhandled_events": count(unhandled),
-        "troubled_events": count(col(Trouble.event_id).is_not(None)),
-        "orphans": count(col(Orphan.taken_by_id).is_(None)),
-        "open_jobs": count(col(Job.finished_at).is_(None)),
-        "unsent_messages": count(col(Message.retry_at).is_not(None)),
-        "failed_messages": count(FAILED),
+        **dict(zip(counted, found, strict=True)),
         "shift_is_on": int(read.is_watched),
         "heartbeat_age_seconds": read.silence,
         "oldest_unfired_seconds": read.unfired_for,
-        "oldest_unhandled_seconds": age(oldest, read.now, read.office),
+        "oldest_unhandled_seconds": age(since, read.now, read.office),
     }
 
 
