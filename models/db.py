@@ -135,7 +135,7 @@ def update_rows(session: Session, model: type[SQLModel], rows: list[dict[str, An
 
 
 def _given(rows: list[dict[str, Any]]) -> str:
-    return json.dumps([row | {"nth_row": n} for n, row in enumerate(rows)], ensure_ascii=False, default=_iso)
+    return _SPELL([row | {"nth_row": n} for n, row in enumerate(rows)])
 
 
 def _iso(value: Any) -> str:
@@ -144,6 +144,7 @@ def _iso(value: Any) -> str:
     return value.isoformat()
 
 
+_SPELL = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=_iso).encode
 # Built once each: building and hashing a statement costs more than sending it.
 
 

@@ -514,7 +514,9 @@ class Work:
             new.parked_at = new.parked_why = None
             planned = next_step(new, counted, book, self.at, steps)
             new.next_step, new.next_at = (planned.name, planned.at) if planned else (None, None)
-            new.warn_at = warning(new, counted, book)
+            # the first step of all, where it comes before the due instant, is the reminder
+            first = None if steps else planned
+            new.warn_at = first.at if first and first.at < new.due_at else warning(new, counted, book)
             for rung in rungs_of(new) if steps else ():
                 if rung.name in steps and (instant := rung.instant(counted, book)) <= self.at:
                     step = steps[rung.name]
