@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ class Office:
         self.port = two_free_ports()
         self.process: subprocess.Popen[str] | None = None
         self.output = folder / "output"
+        self.command, self.cwd = [sys.executable, "drive.py"], folder
         for name, text in _PROJECT.items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text)
@@ -51,9 +54,9 @@ class Office:
     def run(self, **env: str) -> subprocess.Popen[str]:
         with self.output.open("w") as output:
             return subprocess.Popen(
-                [sys.executable, "drive.py"],
-                cwd=self.folder,
-                env={**os.environ, "BANJIE_PORT": str(self.port), "BANJIE_VAR": str(self.var), **env},
+                self.command,
+                cwd=self.cwd,
+                env={**os.environ, **VACUUM, "BANJIE_PORT": str(self.port), "BANJIE_VAR": str(self.var), **env},
                 stdout=output,
                 stderr=output,
                 text=True,
@@ -100,6 +103,9 @@ class Office:
     @property
     def api(self) -> scheduler.Api:
         return scheduler.Api(scheduler.environment({}, self.var, self.port + 1))
+
+
+VACUUM = {"PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS": "10"}
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +180,124 @@ def test_missed_runs_are_deleted_but_the_newest_and_the_shift_starts_anew(office
     time.sleep(3)
     assert len((office.var / "digests").read_text().split()) == 1
     assert office.shifts() == shifts + 1
+
+
+def test_runs_are_forgotten_a_week_after_they_ended(office: Office) -> None:
+    api = office.api
+    deployment = api.ask("POST", "/deployments/filter", {"deployments": {"name": {"any_": ["digest"]}}})[0]["id"]
+    ended = {"state": {"type": "COMPLETED"}}
+    old, young = (api.ask("POST", f"/deployments/{deployment}/create_flow_run", ended)["id"] for _ in range(2))
+    with closing(sqlite3.connect(office.var / "prefect" / "prefect.db", timeout=30)) as prefect, prefect:
+        for run, days in ((old, 8), (young, 6)):
+            gone = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%d %H:%M:%S.%f")
+            prefect.execute("update flow_run set end_time = ? where id = ?", (gone, run))
+    kept = {"flow_runs": {"id": {"any_": [old, young]}}}
+    wait_until(lambda: [run["id"] for run in api.ask("POST", "/flow_runs/filter", kept)] == [young], 60)
+
+
+@pytest.mark.long
+def test_a_prefect_that_lost_its_database_is_told_everything_again(office: Office) -> None:
+    api = office.api
+    wait_until(lambda: len(office.pids("prefect.server")) == 1, 20)
+    shifts = office.shifts()
+    for file in (office.var / "prefect").glob("prefect.db*"):
+        file.unlink()
+    os.kill(office.pids("prefect.server")[0], signal.SIGKILL)
+    wait_until(lambda: api.is_up() and len(api.ask("POST", "/deployments/filter", {})) == 2, 90)
+    wait_until(lambda: api.ask("POST", "/automations/filter", {}), 60)
+    wait_until(lambda: office.shifts() > shifts, 120)
+
+
+@pytest.mark.long
+def test_shifts_that_come_late_are_cancelled_and_not_started_in_a_heap(office: Office) -> None:
+    api = office.api
+    wait_until(lambda: office.pids("prefect worker") and office.pids("prefect.engine"), 90)
+    (worker,) = office.pids("prefect worker")
+    os.kill(worker, signal.SIGSTOP)
+    cancelled = _states(api)["CANCELLED"]
+    wait_until(lambda: _states(api)["CANCELLED"] - cancelled >= 2, 500)
+    shifts = office.shifts()
+    os.kill(worker, signal.SIGCONT)
+    time.sleep(30)
+    assert office.shifts() - shifts <= 2
+
+
+# --- the whole office, with its own flows -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[Office]:
+    """`banjie up` as it is."""
+    with tempfile.TemporaryDirectory(prefix="banjie-real-") as folder:
+        Path(folder).chmod(0o711)
+        office = Office(Path(folder))
+        office.command, office.cwd = [str(Path(sys.executable).with_name("banjie")), "up"], scheduler.ROOT
+        try:
+            office.start()
+            yield office
+        finally:
+            if office.process is not None and office.process.poll() is None:
+                office.end(signal.SIGTERM)
+
+
+def _soon(office: Office, seconds: float) -> tuple[int, str]:
+    """Let a step of some clock fall due in so many seconds. Returns the clock and the step."""
+    with psycopg.connect(_urls(office).app) as app:
+        row = app.execute(
+            "update clock set next_at = now() + %s where id ="
+            " (select id from clock where kind = 'deadline' and next_at > now() + interval '1 hour' order by id desc limit 1)"
+            " returning id, next_step",
+            [timedelta(seconds=seconds)],
+        ).fetchone()
+    assert row is not None
+    return int(row[0]), str(row[1])
+
+
+def _fired(office: Office, clock: int, step: str) -> list[timedelta]:
+    """How late that step has fired; once, one would hope."""
+    with psycopg.connect(_urls(office).app) as app:
+        fired = app.execute("select fired_at - at from escalation where clock_id = %s and step = %s", [clock, step])
+        return [late for (late,) in fired.fetchall()]
+
+
+def _watched(office: Office) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{office.port}/readyz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _urls(office: Office) -> Any:
+    urls = running(office.var)
+    assert urls is not None
+    return urls
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("victim", ["prefect worker", "prefect.engine"])
+def test_kill_9_delays_a_step_by_a_minute_and_a_start_at_most(real: Office, victim: str) -> None:
+    wait_until(lambda: _watched(real) and real.pids("prefect.engine"), 120)
+    clock, step = _soon(real, 4)
+    for process in real.pids(victim):
+        os.kill(process, signal.SIGKILL)
+    wait_until(lambda: _fired(real, clock, step), 100)
+    (late,) = _fired(real, clock, step)
+    assert late < timedelta(seconds=60 + 20), late
+
+
+@pytest.mark.long
+def test_wiping_prefect_loses_no_deadline(real: Office) -> None:
+    wait_until(lambda: _watched(real), 120)
+    clock, step = _soon(real, 25)
+    real.end(signal.SIGTERM)
+    for file in (real.var / "prefect").glob("prefect.db*"):
+        file.unlink()
+    time.sleep(20)
+    real.start()
+    wait_until(lambda: _fired(real, clock, step), 60)
+    assert len(_fired(real, clock, step)) == 1
+    wait_until(lambda: _watched(real), 30)
 
 
 def test_a_second_one_on_the_same_folder_or_port_is_refused_in_a_sentence(office: Office, tmp_path: Path) -> None:
@@ -294,7 +418,7 @@ def wait_until(true: Callable[[], Any], seconds: float) -> None:
 
 
 def _states(api: scheduler.Api) -> dict[str, int]:
-    kinds = ("RUNNING", "CRASHED")
+    kinds = ("RUNNING", "CRASHED", "CANCELLED")
     return {
         kind: api.ask("POST", "/flow_runs/count", {"flow_runs": {"state": {"type": {"any_": [kind]}}}})
         for kind in kinds
