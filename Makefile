@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help setup venv node browser run test test-long check bench lock
+.PHONY: help setup venv node browser run test test-long drill check bench lock
 
 PY := .venv/bin/python
 LOG := var/log/setup.log
@@ -76,6 +76,9 @@ test: browser ## the tests, under 15 minutes on two cores; ARGS="-k name" for so
 
 test-long: browser ## the long forms, under 40 minutes
 	@exec $(PY) -m pytest -m long $(ARGS)
+
+drill: setup ## kill -9 by the dozen, databases and Prefect lost in the middle; for a machine of one's own
+	@exec $(PY) -m pytest -m drill $(ARGS)
 
 check: setup ## lint, format, types, layers
 	@.venv/bin/ruff check .

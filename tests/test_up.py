@@ -195,7 +195,7 @@ def test_runs_are_forgotten_a_week_after_they_ended(office: Office) -> None:
     wait_until(lambda: [run["id"] for run in api.ask("POST", "/flow_runs/filter", kept)] == [young], 60)
 
 
-@pytest.mark.long
+@pytest.mark.drill
 def test_a_prefect_that_lost_its_database_is_told_everything_again(office: Office) -> None:
     api = office.api
     wait_until(lambda: len(office.pids("prefect.server")) == 1, 20)
@@ -208,7 +208,7 @@ def test_a_prefect_that_lost_its_database_is_told_everything_again(office: Offic
     wait_until(lambda: office.shifts() > shifts, 120)
 
 
-@pytest.mark.long
+@pytest.mark.drill
 def test_shifts_that_come_late_are_cancelled_and_not_started_in_a_heap(office: Office) -> None:
     api = office.api
     wait_until(lambda: office.pids("prefect worker") and office.pids("prefect.engine"), 90)
@@ -274,7 +274,7 @@ def _urls(office: Office) -> Any:
     return urls
 
 
-@pytest.mark.long
+@pytest.mark.drill
 @pytest.mark.parametrize("victim", ["prefect worker", "prefect.engine"])
 def test_kill_9_delays_a_step_by_a_minute_and_a_start_at_most(real: Office, victim: str) -> None:
     wait_until(lambda: _watched(real) and real.pids("prefect.engine"), 120)
@@ -286,7 +286,7 @@ def test_kill_9_delays_a_step_by_a_minute_and_a_start_at_most(real: Office, vict
     assert late < timedelta(seconds=60 + 20), late
 
 
-@pytest.mark.long
+@pytest.mark.drill
 def test_wiping_prefect_loses_no_deadline(real: Office) -> None:
     wait_until(lambda: _watched(real), 120)
     clock, step = _soon(real, 25)
