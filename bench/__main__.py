@@ -18,9 +18,9 @@ from rich.table import Table
 
 from .figure import Figure
 
-MEASUREMENTS = ("fire", "deadline", "catch_up", "rebase", "pure", "start")
+MEASUREMENTS = ("fire", "deadline", "standing", "catch_up", "timers", "rebase", "pure", "start")
 RESULTS = Path(__file__).parent / "results"
-LONGEST = 240
+LONGEST = 360
 """Seconds: a measurement that takes longer is broken off."""
 console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
 

@@ -4,12 +4,9 @@ The officers approve and bounce payments as fast as they get answers, and the sh
 runs from the deadline's instant until its step is there for everybody to read, committed.
 """
 
-import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -27,14 +24,13 @@ from tests.make import Cast, at, at_review, copies
 
 from .figure import Figure, at_most, percentile
 from .fire import STATED
-from .office import office, officers
+from .office import office, officers, on_duty, until
 
 DEADLINES = 400
 SECONDS = 20
 WRITERS = 2
 CASES = 10
 """Of each writer."""
-SHIFT = "from flows.shift import shift; shift.fn(600)"
 
 
 def measure() -> Iterator[Figure]:
@@ -85,17 +81,6 @@ def _unhandled(session: Session) -> int:
 
 
 @contextmanager
-def on_duty(urls: Urls) -> Iterator[None]:
-    env = os.environ | {"BANJIE_DATABASE_URL": urls.app, "PREFECT_LOGGING_LEVEL": "ERROR"}
-    shift = subprocess.Popen([sys.executable, "-c", SHIFT], env=env)
-    try:
-        yield
-    finally:
-        shift.kill()
-        shift.wait()
-
-
-@contextmanager
 def writers(urls: Urls, lanes: list[list[str]], people: dict[str, Person]) -> Iterator[list[int]]:
     """Threads that approve and bounce, each its own cases, for the length of the block; how many events each has written."""
     written = [0] * len(lanes)
@@ -119,10 +104,3 @@ def writers(urls: Urls, lanes: list[list[str]], people: dict[str, Person]) -> It
         over.set()
         for thread in threads:
             thread.join()
-
-
-def until(question: Callable[[], bool], limit: float = 60) -> None:
-    ends = time.monotonic() + limit
-    while not question():
-        assert time.monotonic() < ends, "it did not happen in time"
-        time.sleep(0.1)

@@ -1,11 +1,13 @@
 """The pure parts: due days, a count of votes, a letter. Each beside something plain, so that a slower machine is told from slower code."""
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from io import BytesIO
 from itertools import cycle
 from random import Random
+from statistics import median
 
 from chinese_calendar import is_workday
 from reportlab.lib.pagesizes import A4
@@ -13,10 +15,10 @@ from reportlab.pdfgen.canvas import Canvas
 
 from models.calendars import shipped
 from models.tally import UnitShare, Vote, tally
-from models.worktime import OFFICE_ZONE, Limit, due
+from models.worktime import OFFICE_ZONE, Limit, due, explain
 from pdf.letter import draw, sample, write
 
-from .figure import Contestant, Figure, compared, in_turns
+from .figure import Contestant, Figure, at_least, at_most, compared, in_turns
 
 UNITS = 5_000
 """25 buildings of 20 floors of 10 doors."""
@@ -32,7 +34,21 @@ def measure() -> Iterator[Figure]:
     ):
         ours, plain = contestants
         rates = in_turns(contestants, rounds=9, seconds=0.4)
-        yield compared({name: [rate * pieces for rate in rates[name]] for name in rates}, ours, plain, unit)
+        made = {name: [rate * pieces for rate in rates[name]] for name in rates}
+        yield compared(made, ours, plain, unit)
+        if unit == "days/s":
+            yield at_least(f"{ours}, on one core", median(made[ours]), unit, 200_000)
+    yield at_most(f"explain(), {DAYS} working days", _explaining() * 1000, "ms", 1)
+
+
+def _explaining() -> float:
+    """Seconds that one explanation takes, the median of a thousand."""
+    calendar, limit, took = shipped(), Limit(DAYS, "wd"), []
+    for day in range(1000):
+        begun = time.perf_counter()
+        explain(datetime(2022, 1, 4, 10, tzinfo=OFFICE_ZONE) + timedelta(days=day), limit, calendar)
+        took.append(time.perf_counter() - begun)
+    return median(took)
 
 
 def due_days() -> dict[str, Contestant]:

@@ -157,7 +157,7 @@ def at_review(session: Session, cast: Cast, when: str = "2026-10-12 09:00") -> C
     return case
 
 
-def copies(session: Session, original: Case, dues: Sequence[datetime | None]) -> list[int]:
+def copies(session: Session, original: Case, dues: Sequence[datetime | None], named: str = "copy") -> list[int]:
     """One case like `original` for each of `dues`, with a ledger of its own, hashed anew, and its running deadline.
 
     Where an instant is given, that deadline has been reminded of and turns red then. Returns the new cases' ids.
@@ -168,7 +168,7 @@ def copies(session: Session, original: Case, dues: Sequence[datetime | None]) ->
         "last_hash": GENESIS,
     }
     rows = [
-        same | {"number": f"{original.number}-{number}", "next_due_at": due or clock.due_at}
+        same | {"number": f"{original.number}-{named}-{number}", "next_due_at": due or clock.due_at}
         for number, due in enumerate(dues)
     ]
     ids = insert_rows(session, Case, rows)
