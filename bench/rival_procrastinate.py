@@ -1,6 +1,7 @@
 """Procrastinate: a job per deadline, deferred to its instant.
 
-The worker looks twenty times a second (every five seconds, if not told) and runs sixteen jobs at once, which was quicker than one.
+The worker looks twenty times a second (every five seconds, if not told) and runs four jobs at once: of one, four, sixteen
+and thirty-two that was the promptest, and nearly the quickest.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ async def work(url: str) -> None:
         await app.schema_manager.apply_schema_async()
         worker = asyncio.create_task(
             app.run_worker_async(
-                concurrency=16, fetch_job_polling_interval=0.05, install_signal_handlers=False, delete_jobs="successful"
+                concurrency=4, fetch_job_polling_interval=0.05, install_signal_handlers=False, delete_jobs="successful"
             )
         )
         waiting: Any = orders()

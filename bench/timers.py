@@ -30,10 +30,10 @@ from .figure import Figure, at_most, compared, percentile
 from .office import LATE, on_duty, stamping_office, until
 from .rival_timers import TABLES
 
-STEPS = 2_000
+STEPS = 1_500
 A_SECOND = 500
 ROUNDS = 2
-WARM_UP = 100
+WARM_UPS = (50, 400)
 OURS = "Banjie's shift"
 RIVALS = {
     "DBOS": ["bench.rival_dbos"],
@@ -63,9 +63,9 @@ class Contestant(ABC):
 
     def warm_up(self) -> None:
         """Twice, for in the first turn it was still getting up; and see how long planning takes."""
-        for _ in range(2):
-            self.fire(WARM_UP, 0.01, notice=0)
-        self.notice = 1 + 2 * self.planning * STEPS / WARM_UP
+        for steps in WARM_UPS:
+            self.fire(steps, 0.005, notice=0)
+        self.notice = 1 + 1.5 * self.planning * STEPS / WARM_UPS[-1]
 
     def fire(self, steps: int, every: float, notice: float | None = None) -> list[float]:
         """By how many seconds each was late."""
