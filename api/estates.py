@@ -4,7 +4,7 @@ Names are masked everywhere (`苏*`); identity numbers and telephone numbers are
 square metre). A refusal's `field` is `roster` or `ballots` for what is wrong with that paper, else the input's name.
 """
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Path, Query, UploadFile
@@ -23,8 +23,8 @@ from models.people import Person
 from models.roster import masked_name
 from models.settings import settings
 from models.territory import Estate
-from models.worktime import OFFICE_ZONE
 
+from .cases import instant
 from .deps import Db, Me, Now
 from .idempotency import OnlyOnce
 
@@ -284,7 +284,7 @@ def roster_json(session: Session, roster: Roster) -> dict[str, Any]:
         "estate": roster.estate_id,
         "filename": roster.filename,
         "sha256": roster.sha256,
-        "at": _instant(roster.at),
+        "at": instant(roster.at),
         "by": by and by.name,
         "units": roster.units,
         "total_area_dm2": roster.total_area_dm2,
@@ -339,7 +339,7 @@ def ballot_json(ballot: Ballot) -> dict[str, Any]:
         "unit": ballot.unit,
         "owner": ballot.masked_owner,
         "opinion": ballot.opinion,
-        "received_at": _instant(ballot.received_at),
+        "received_at": instant(ballot.received_at),
         "row": ballot.row,
     }
 
@@ -352,8 +352,8 @@ def _in_short(decision: Decision) -> dict[str, Any]:
         "title": decision.title,
         "window_from": decision.window_from,
         "window_to": decision.window_to,
-        "made_at": _instant(decision.made_at),
-        "counted_at": _instant(decision.counted_at),
+        "made_at": instant(decision.made_at),
+        "counted_at": instant(decision.counted_at),
         "passed": decision.ordinary_passed if decision.tally else None,
         "why_not": decision.why_not(),
     }
@@ -379,7 +379,7 @@ def _estate(row: told.ToldEstate, me: Person) -> dict[str, Any]:
         "committee": row.committee and row.committee.name,
         "roster": roster
         and {
-            "at": _instant(roster.at), "units": roster.units, "heads": roster.heads,
+            "at": instant(roster.at), "units": roster.units, "heads": roster.heads,
             "total_area_dm2": roster.total_area_dm2, "undecided": len(roster.undecided),
         },
         "may_keep_roster": may_keep_roster(me, row.estate),
@@ -396,7 +396,3 @@ def _roster_of(session: Session, estate: Estate) -> Roster:
 def _name(session: Session, person_id: int | None) -> str | None:
     person = session.get(Person, person_id) if person_id else None
     return person.name if person else None
-
-
-def _instant(at: datetime | None) -> str | None:
-    return at.astimezone(OFFICE_ZONE).isoformat() if at else None

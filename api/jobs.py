@@ -1,6 +1,5 @@
 """Work that the web asked of the flows: how far it is, what came of it, and putting a re-base back."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -9,8 +8,8 @@ from fastapi import Path as InPath
 from models.jobs import Job, see_job
 from models.office import real_now
 from models.rebase import ask_undo
-from models.worktime import OFFICE_ZONE
 
+from .cases import instant
 from .deps import Db, Me
 
 router = APIRouter(prefix="/api/jobs", tags=["reference"])
@@ -34,15 +33,12 @@ def told(job: Job) -> dict[str, Any]:
         "id": job.id,
         "kind": job.kind,
         "params": job.params,
-        "state": job.state,
-        "done": job.done,
-        "total": job.total,
-        "result": job.result,
-        "why": job.why,
-        "asked_at": _instant(job.asked_at),
-        "finished_at": _instant(job.finished_at),
+        **progress(job),
+        "asked_at": instant(job.asked_at),
+        "finished_at": instant(job.finished_at),
     }
 
 
-def _instant(at: datetime | None) -> str | None:
-    return at.astimezone(OFFICE_ZONE).isoformat() if at else None
+def progress(job: Job) -> dict[str, Any]:
+    """How far it is, and what came of it."""
+    return {"state": job.state, "done": job.done, "total": job.total, "result": job.result, "why": job.why}

@@ -1,6 +1,5 @@
 """Changes of the calendar and of rules through JSON: one person proposes, another decides."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -13,12 +12,12 @@ from models.jobs import Job
 from models.people import Person
 from models.proposals import KINDS, Proposal, decide, diff_of, must_read, proposals, propose, see_proposal, withdraw
 from models.reference import names_of
-from models.worktime import OFFICE_ZONE
 
-from .cases import Asked
+from .cases import Asked, instant
 from .deps import Db, Me, Now
 from .estates import Key, Limit
 from .idempotency import OnlyOnce
+from .jobs import progress
 
 router = APIRouter(prefix="/api/proposals", tags=["reference"])
 
@@ -101,13 +100,7 @@ def whole(session: Session, me: Person, proposal: Proposal) -> dict[str, Any]:
         told["changes"] = {"published": list(diff.published), "days": [_change(change) for change in diff.changes]}
     for name, job_id in (("preview", proposal.preview_id), ("rebase", proposal.rebase_id)):
         job = session.get(Job, job_id) if job_id else None
-        told[name] = job and {
-            "state": job.state,
-            "done": job.done,
-            "total": job.total,
-            "result": job.result,
-            "why": job.why,
-        }
+        told[name] = job and progress(job)
     return told
 
 
@@ -120,15 +113,11 @@ def _told(proposal: Proposal, names: dict[int | None, str]) -> dict[str, Any]:
         "reason": proposal.reason,
         "state": proposal.state,
         "made_by": names.get(proposal.made_by_id),
-        "made_at": _instant(proposal.made_at),
+        "made_at": instant(proposal.made_at),
         "decided_by": names.get(proposal.decided_by_id),
-        "decided_at": _instant(proposal.decided_at),
+        "decided_at": instant(proposal.decided_at),
     }
 
 
 def _change(change: Change) -> dict[str, Any]:
     return {"date": change.day.isoformat(), "works": change.works, "before": change.before, "after": change.after}
-
-
-def _instant(at: datetime | None) -> str | None:
-    return at.astimezone(OFFICE_ZONE).isoformat() if at else None

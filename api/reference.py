@@ -10,6 +10,7 @@ from models.lists import ClockQuery, ClockRow, ListQuery, OrphanQuery, OrphanRow
 from models.reference import Day, RuleVersion, editions, rule_library, year_of
 from models.worktime import LAST_YEAR, OFFICE_ZONE
 
+from .cases import instant
 from .deps import Db, Me, Now
 
 router = APIRouter(prefix="/api", tags=["reference"])
@@ -49,7 +50,7 @@ def read_calendar(
             {
                 "name": made.edition.name,
                 "source": made.edition.source,
-                "approved_at": _instant(made.edition.approved_at),
+                "approved_at": instant(made.edition.approved_at),
                 "proposal": made.edition.proposal_id,
                 "running": made.running,
             }
@@ -125,15 +126,15 @@ def _clock(row: ClockRow, at: datetime) -> dict[str, Any]:
         },
         "limit": clock.limit,
         "edition": clock.edition,
-        "started_at": _instant(clock.started_at),
+        "started_at": instant(clock.started_at),
         "due_day": clock.due_day.isoformat(),
-        "due_at": _instant(clock.due_at),
+        "due_at": instant(clock.due_at),
         "provisional": clock.provisional,
         "state": row.state(at),
-        "paused_at": _instant(clock.paused_at),
-        "stopped_at": _instant(clock.stopped_at),
+        "paused_at": instant(clock.paused_at),
+        "stopped_at": instant(clock.stopped_at),
         "outcome": clock.outcome,
-        "parked_at": _instant(clock.parked_at),
+        "parked_at": instant(clock.parked_at),
         "parked_why": clock.parked_why,
     }
 
@@ -148,10 +149,6 @@ def _orphan(row: OrphanRow) -> dict[str, Any]:
         "title": row.step,
         "wanted": row.orphan.wanted,
         "wanted_title": row.wanted,
-        "at": _instant(row.orphan.at),
+        "at": instant(row.orphan.at),
         "taken_by": row.orphan.taken_by_id,
     }
-
-
-def _instant(at: datetime | None) -> str | None:
-    return at.astimezone(OFFICE_ZONE).isoformat() if at else None

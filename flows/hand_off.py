@@ -14,7 +14,6 @@ from typing import Any
 import structlog
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col
 
 from models.access import KIND_OF_DESK, people_at
@@ -23,17 +22,18 @@ from models.case import Case, CaseEvent, title_of
 from models.casetypes import STANDING, casetypes
 from models.casetypes.base import Paper
 from models.clock import Clock, ClockLine
-from models.db import transaction
+from models.db import is_lost, transaction
 from models.directory import Directory
 from models.documents import Document, keep, next_number
 from models.editions import calendar
-from models.errors import NotFound, Refused
+from models.errors import NotFound, reason
 from models.ladder import step_named
 from models.notices import Notice, Trouble
 from models.office import office_now
 from models.people import LEVEL_OF_DESK, SYSTEM, Body, Desk, Person, Substitution
 from models.rules import Rule
 from models.settings import settings
+from models.standing import ABOVE
 from models.territory import Area, path_at
 from models.worktime import OFFICE_ZONE
 from pdf.letter import draw, write
@@ -89,9 +89,9 @@ def _carry(session: Session, event: CaseEvent, case: Case, at: datetime) -> None
     except Later:
         return
     except Exception as error:
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
+        if is_lost(error):
             raise
-        why = error.sentence if isinstance(error, Refused) else f"{type(error).__name__}：{error}"[:500]
+        why = reason(error)
         log.error("event set aside", event_id=event.id, case=case.number, why=why)
         first = insert(Trouble).values(
             event_id=event.id, why=why, tries=1, since=at, retry_at=at + timedelta(minutes=1)
@@ -218,8 +218,7 @@ class HandOff:
         if self.step.paper is None or self.case.desk is None:
             return None
         desk = Desk(self.case.desk)
-        above = {Desk.STREET: Desk.DISTRICT, Desk.DISTRICT: Desk.CITY, Desk.CITY: Desk.CITY}.get(desk, Desk.STREET)
-        return Paper(self.step.paper, by=above, to=desk)
+        return Paper(self.step.paper, by=ABOVE.get(desk, Desk.STREET), to=desk)
 
     def body_of(self, desk: Desk) -> Body:
         """The body that is that desk of this case. Errors: `NotFound` where none is registered."""

@@ -6,8 +6,6 @@ One run at a time holds an advisory lock, which dies with its process; the next 
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 
 import structlog
@@ -16,13 +14,13 @@ from prefect.deployments import run_deployment
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from models.db import engine, transaction
+from models.db import lock_of_its_own, transaction
 from models.jobs import Job, is_left_lying, open_jobs
 from models.logs import write_log_as_json
 from models.office import office_now, real_now
 from models.rebase import advance, fail
 
-LOCK = text("select pg_try_advisory_lock(8217, 4)")
+LOCK = "8217, 4"
 HORIZON = text("select pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
 OLDEST = text("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 PATIENCE = 60.0
@@ -35,25 +33,14 @@ log = structlog.get_logger()
 def rebase() -> str:
     """Work on all open jobs. Returns in a sentence what was done."""
     write_log_as_json()
-    with alone() as is_ours:
-        if not is_ours:
+    with lock_of_its_own(LOCK) as take:
+        if not take():
             return "another run is at work"
         done = 0
         while number := next_job():
             work_off(number)
             done += 1
     return f"{done} jobs done"
-
-
-@contextmanager
-def alone() -> Iterator[bool]:
-    """Whether the lock is ours."""
-    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        try:
-            yield bool(connection.scalar(LOCK))
-        finally:
-            # only closing gives the lock back; the pool would keep both
-            connection.invalidate()
 
 
 def next_job() -> int | None:

@@ -14,18 +14,17 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from prefect import flow
-from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from flows import rebase
 from flows.hand_off import hand_off
 from flows.watch import next_look, watch
-from models.db import engine, transaction
+from models.db import lock_of_its_own, transaction
 from models.lateness import tally
 from models.logs import write_log_as_json
 from models.office import Heartbeat, real_now, sign_of_life
 
-LOCK = text("select pg_try_advisory_lock(8217, 2)")
+LOCK = "8217, 2"
 LONGEST = 0.25
 """Seconds between two looks: a clock started meanwhile, or an event to hand on, waits no longer."""
 BEAT = 5.0
@@ -69,15 +68,11 @@ def shift(seconds: float = 600) -> str:
 @contextmanager
 def duty(seconds: float) -> Iterator[bool]:
     """Whether the lock is ours; where another's duty is nearly over, once that one has gone."""
-    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with lock_of_its_own(LOCK) as take:
         until = time.monotonic() + (TAKEOVER + 15 if seconds > TAKEOVER and is_ending() else 0)
-        while not (is_ours := bool(connection.scalar(LOCK))) and time.monotonic() < until:
+        while not (is_ours := take()) and time.monotonic() < until:
             time.sleep(0.2)
-        try:
-            yield is_ours
-        finally:
-            # only closing gives the lock back; the pool would keep both
-            connection.invalidate()
+        yield is_ours
 
 
 def is_ending() -> bool:

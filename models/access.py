@@ -48,11 +48,7 @@ def present(session: Session, person: Person, day: date) -> Person:
     In one query. Whose account is closed is stood in for as long as their posts last. A substitute acts on cases only:
     rosters, rules and calendars are kept by one's own posts.
     """
-    held = and_(
-        col(Post.person_id) == col(Person.id),
-        col(Post.from_day) <= day,
-        or_(col(Post.to_day).is_(None), col(Post.to_day) >= day),
-    )
+    held = and_(col(Post.person_id) == col(Person.id), Post.held_on(day))
     chain = _stood_in_for(col(Substitution.substitute_id) == person.id, day)
     nearest = select(chain.c.id, func.min(chain.c.step).label("step")).group_by(chain.c.id).subquery()
     rows = session.execute(
@@ -89,32 +85,27 @@ def visible_to(person: Person) -> Any:
 
 
 def _sees(person: Person) -> ColumnElement[bool]:
-    clauses: dict[Any, ColumnElement[bool]] = {}
-    for post in _posts(person):
-        if post.role in SEES_ITS_AREA:
-            clauses[post.area_path] = col(Case.path).like(f"{post.area_path}%")
-        elif post.role == Role.AGENT:
-            clauses["applicant", post.body_id] = col(Case.applicant_id) == post.body_id
-        elif post.role == Role.COMMITTEE:
-            clauses["committee", post.body_id] = col(Case.committee_id) == post.body_id
-        elif post.role == Role.OWNER:
-            clauses["estate", post.estate_id] = col(Case.estate_id) == post.estate_id
-    return or_(*clauses.values()) if clauses else false()
+    return _reach(person, Case.path, Case.applicant_id, Case.committee_id, Case.estate_id)
 
 
 def estates_visible_to(person: Person) -> Any:
     """`select(Estate)`, narrowed in the same way."""
+    return select(Estate).where(_reach(person, Estate.path, Estate.company_id, Estate.committee_id, Estate.id))
+
+
+def _reach(person: Person, path: Any, company: Any, committee: Any, estate: Any) -> ColumnElement[bool]:
+    """What the posts by which a person acts reach, in a table that has those columns."""
     clauses: dict[Any, ColumnElement[bool]] = {}
     for post in _posts(person):
         if post.role in SEES_ITS_AREA:
-            clauses[post.area_path] = col(Estate.path).like(f"{post.area_path}%")
+            clauses[post.area_path] = col(path).like(f"{post.area_path}%")
         elif post.role == Role.AGENT:
-            clauses["company", post.body_id] = col(Estate.company_id) == post.body_id
+            clauses["company", post.body_id] = col(company) == post.body_id
         elif post.role == Role.COMMITTEE:
-            clauses["committee", post.body_id] = col(Estate.committee_id) == post.body_id
+            clauses["committee", post.body_id] = col(committee) == post.body_id
         elif post.role == Role.OWNER:
-            clauses["estate", post.estate_id] = col(Estate.id) == post.estate_id
-    return select(Estate).where(or_(*clauses.values()) if clauses else false())
+            clauses["estate", post.estate_id] = col(estate) == post.estate_id
+    return or_(*clauses.values()) if clauses else false()
 
 
 def _posts(person: Person) -> list[Post]:

@@ -10,9 +10,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col
 
 from .access import DESK_OF_ROLE, present
@@ -20,6 +19,7 @@ from .bulletin import Bulletin, Figure, Group, Line, Table
 from .case import Case
 from .dashboard import METRICS, Count, Figures, figures
 from .dashboard import Group as Part
+from .db import is_lost
 from .editions import calendar
 from .lists import CaseQuery, ClockQuery, ListQuery, page_of, total_of
 from .messages import Morning, compose_brief
@@ -68,7 +68,7 @@ def compose_briefs(session: Session, at: datetime, real: datetime) -> int | None
 
 
 def _readers(day: date, after: int) -> Any:
-    held = or_(col(Post.to_day).is_(None), col(Post.to_day) >= day) & (col(Post.from_day) <= day)
+    held = Post.held_on(day)
     posted = select(col(Post.person_id)).where(held, col(Post.role).in_(WORKS | OVERSEES))
     mine = select(Person).where(col(Person.id).in_(posted), col(Person.is_active), col(Person.id) > after)
     return mine.order_by(col(Person.id)).limit(PEOPLE)
@@ -81,7 +81,7 @@ def _compose(session: Session, person: Person, at: datetime, real: datetime) -> 
             says = brief(session, present(session, person, at.astimezone(OFFICE_ZONE).date()), at)
             return says is not None and compose_brief(session, person, says, real) is not None
     except Exception as error:
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
+        if is_lost(error):
             raise
         log.exception("brief not made", person=person.id)
         return False

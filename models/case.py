@@ -15,7 +15,7 @@ from sqlmodel import Field, Session, SQLModel, col
 from . import ledger
 from .casetypes import STANDING, CaseType, Stage, casetype
 from .casetypes.base import Facts, Move, parse
-from .clock import WHOLE_CASE, Books, Clock, Clocks, running_clocks, times_of
+from .clock import WHOLE_CASE, Books, Clock, Clocks, card, running_clocks, times_of
 from .db import instant, jsonb, primary_key, reference, show, write
 from .documents import Attachment
 from .editions import calendar, newest_edition
@@ -159,9 +159,7 @@ class Case(SQLModel, table=True):
 
     def card(self, at: datetime) -> str | None:
         """`red` once the next deadline is missed, `yellow` from its reminder on, else None."""
-        if self.next_due_at and self.next_due_at <= at:
-            return "red"
-        return "yellow" if self.warn_at and self.warn_at <= at else None
+        return card(self.next_due_at, self.warn_at, at)
 
     def is_stale(self, at: datetime) -> bool:
         """久未办理: no clock runs and nothing has happened for thirty days."""
@@ -175,7 +173,7 @@ class Case(SQLModel, table=True):
 
     def title_of_limit(self, clock: Clock) -> str:
         """What a clock of this case limits, in words."""
-        return "全程" if clock.limits == WHOLE_CASE else self.kind.stage(clock.limits).title
+        return self.kind.title_of_limit(clock.limits)
 
     # --- verbs ---
 

@@ -12,15 +12,14 @@ from typing import Any
 
 import structlog
 from sqlalchemy import func, select, update
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col
 
 from .case import Case, CaseEvent, next_line
 from .clock import Clock, Escalation
-from .db import insert_rows, show, update_rows
+from .db import insert_rows, is_lost, show, update_rows
 from .directory import Directory
 from .editions import calendar
-from .errors import Refused
+from .errors import reason
 from .ladder import PROMPT, Rung, firing
 from .notices import Orphan
 from .people import SYSTEM
@@ -53,7 +52,10 @@ def fire_each(
     try:
         with session.begin_nested():
             _fire(session, clocks, at)
-    except Exception:  # noqa: BLE001 - one of them is poison; each is tried by itself
+    except Exception as error:
+        if is_lost(error):
+            raise
+        # one of them is poison; each is tried by itself
         for clock in clocks:
             if why := _poison(session, clock, at):
                 poisoned(clock, why)
@@ -84,10 +86,12 @@ def _fire(session: Session, clocks: Sequence[Clock], at: datetime) -> None:
     ids = {clock.case_id for clock in clocks}
     cases = session.scalars(select(Case).where(col(Case.id).in_(ids)), execution_options={"populate_existing": True})
     firings = _Firings(session, at, {case.id: case for case in cases})  # type: ignore[misc]
-    # a period that ended, a silence that became an answer: those move the case
-    moving = [clock for clock in clocks if clock.fires and clock.due_at <= at]
+    moving = []
     for clock in clocks:
-        if clock not in moving:
+        if clock.fires and clock.due_at <= at:
+            # a period that ended, a silence that became an answer: it moves the case
+            moving.append(clock)
+        else:
             firings.add(clock)
     firings.write()
     for clock in moving:
@@ -104,10 +108,9 @@ def _poison(session: Session, clock: Clock, at: datetime) -> str | None:
             session.refresh(clock)
             _fire(session, [clock], at)
     except Exception as error:
-        # a lost connection says nothing about the clock
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
+        if is_lost(error):
             raise
-        return error.sentence if isinstance(error, Refused) else f"{type(error).__name__}：{error}"[:500]
+        return reason(error)
     return None
 
 

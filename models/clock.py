@@ -6,10 +6,10 @@ leaves a `ClockLine`; every change of `due_at` raises its generation. A clock kn
 that stopping it leaves nothing behind that could fire.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Index, bindparam, select, text
 from sqlmodel import Field, Session, SQLModel, col
@@ -17,7 +17,7 @@ from sqlmodel import Field, Session, SQLModel, col
 from .db import insert_rows, instant, jsonb, primary_key, reference, write
 from .editions import calendar
 from .errors import Conflict
-from .ladder import next_step, rungs_of, warning
+from .ladder import Limited, next_step, rungs_of, warning
 from .rules import Rule, rulebook
 from .worktime import OFFICE_ZONE, DayLine, Due, Limit, Pause, WorkCalendar, due, explain, period_end
 
@@ -27,7 +27,45 @@ if TYPE_CHECKING:
 WHOLE_CASE = "case"
 
 
-class Clock(SQLModel, table=True):
+class Counted(Limited, Protocol):
+    """What must be known of a clock to count it."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def extended_by(self) -> int: ...
+    @property
+    def due_day(self) -> date: ...
+    @property
+    def due_at(self) -> datetime: ...
+    @property
+    def provisional(self) -> bool: ...
+    @property
+    def edition(self) -> str: ...
+
+
+class Counting:
+    """How a clock counts: of a `Clock`, and of its bare row (`rebase.Running`)."""
+
+    __slots__ = ()
+
+    @property
+    def is_by_fact(self: Limited) -> bool:
+        """The day stands in the case (a contract's date), so there is nothing to count."""
+        return self.limit[4:5] == "-"
+
+    @property
+    def allowed(self: Counted) -> Limit:
+        """The rule's limit and what it was extended by."""
+        limit = Limit.parse(self.limit)
+        return Limit(limit.value + self.extended_by, limit.unit)
+
+    @property
+    def counted(self: Counted) -> Due:
+        return Due(due_day=self.due_day, due_at=self.due_at, provisional=self.provisional, edition=self.edition)
+
+
+class Clock(Counting, SQLModel, table=True):
     """One deadline or period of a case.
 
     `limits` is the stage it limits, or `case`. `limit` is the rule's value (`5wd`), or the day itself where the day
@@ -80,29 +118,25 @@ class Clock(SQLModel, table=True):
         return self.stopped_at is None and self.paused_at is None
 
     @property
-    def is_by_fact(self) -> bool:
-        """The day stands in the case (a contract's date), so there is nothing to count."""
-        return self.limit[4:5] == "-"
-
-    @property
-    def allowed(self) -> Limit:
-        """The rule's limit and what it was extended by."""
-        limit = Limit.parse(self.limit)
-        return Limit(limit.value + self.extended_by, limit.unit)
-
-    @property
     def limit_title(self) -> str:
         if self.is_by_fact:
             return f"至 {self.limit}"
         title = Limit.parse(self.limit).chinese
         return f"{title}，延期{self.extensions}次，共{self.allowed.chinese}" if self.extensions else title
 
-    @property
-    def counted(self) -> Due:
-        return Due(due_day=self.due_day, due_at=self.due_at, provisional=self.provisional, edition=self.edition)
-
     def is_late(self, at: datetime) -> bool:
         return self.due_at <= at
+
+    def card(self, at: datetime) -> str | None:
+        """`red` once the deadline is missed, `yellow` from its reminder on; a period, or what does not run, has none."""
+        return card(self.due_at, self.warn_at, at) if self.kind == "deadline" and self.is_running else None
+
+
+def card(due_at: datetime | None, warn_at: datetime | None, at: datetime) -> str | None:
+    """The card of a deadline that runs: `red`, `yellow` or None."""
+    if due_at and due_at <= at:
+        return "red"
+    return "yellow" if warn_at and warn_at <= at else None
 
 
 class ClockPause(SQLModel, table=True):
@@ -347,15 +381,8 @@ class Clocks:
             select(Escalation).where(col(Escalation.clock_id) == clock.id).order_by(col(Escalation.generation))
         )
         fired = {row.step: row for row in rows}
-        carried: list[dict[str, Any]] = [
-            {
-                "clock_id": clock.id, "generation": clock.generation, "step": rung.name, "at": rung.instant(counted, book),
-                "event_id": fired[rung.name].event_id, "fired_at": fired[rung.name].fired_at, "outcome": "carried", "told": {},
-            }
-            for rung in rungs_of(clock)
-            if rung.name in fired and rung.instant(counted, book) <= self.at and fired[rung.name].generation < clock.generation
-        ]  # fmt: skip
-        insert_rows(self.session, Escalation, carried)
+        earlier = {name: row for name, row in fired.items() if row.generation < clock.generation}
+        insert_rows(self.session, Escalation, carried(clock, counted, book, self.at, earlier))
         step = next_step(clock, counted, book, self.at, fired)
         self._change(
             clock, warn_at=warning(clock, counted, book), next_step=step and step.name, next_at=step and step.at
@@ -391,7 +418,22 @@ def pauses_of(session: Session, clock_id: int) -> list[Pause]:
     return [Pause(row.paused_at, row.resumed_at) for row in rows]
 
 
-def counted_with(clock: Clock, pauses: list[Pause], book: WorkCalendar) -> Due:
+def carried(
+    clock: Any, counted: Due, book: WorkCalendar, at: datetime, fired: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Of the steps that had fired before a clock moved, as rows of `Escalation`: those whose new instant is past stay fired."""
+    return [
+        {
+            "clock_id": clock.id, "generation": clock.generation, "step": rung.name, "at": instant,
+            "event_id": fired[rung.name].event_id, "fired_at": fired[rung.name].fired_at, "outcome": "carried", "told": {},
+        }
+        for rung in (rungs_of(clock) if fired else ())
+        if rung.name in fired and (instant := rung.instant(counted, book)) <= at
+    ]  # fmt: skip
+
+
+def counted_with(clock: Any, pauses: Sequence[Pause], book: WorkCalendar) -> Due:
+    """A clock (or its bare row) counted anew on `book`."""
     if clock.is_by_fact:
         return due_on(clock.due_day, book)
     if clock.kind == "period":

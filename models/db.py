@@ -1,7 +1,7 @@
 """The database: PostgreSQL through SQLAlchemy's sync sessions, one transaction per request or batch."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from functools import cache, lru_cache
@@ -25,8 +25,10 @@ from sqlalchemy import (
     create_engine,
     func,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Field, Session, SQLModel
 
@@ -98,6 +100,25 @@ def transaction(url: str | None = None) -> Iterator[Session]:
         yield session
 
 
+def is_lost(error: Exception) -> bool:
+    """Whether the connection broke: that says nothing about the row at hand, which must not be set aside for it."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+@contextmanager
+def lock_of_its_own(lock: str) -> Iterator[Callable[[], bool]]:
+    """Ask again and again for an advisory lock (`8217, 2`) that lasts as long as the block, and no longer than the process.
+
+    It has a connection to itself: only closing gives the lock back, the pool would keep both.
+    """
+    asked = text(f"select pg_try_advisory_lock({lock})")
+    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        try:
+            yield lambda: bool(connection.scalar(asked))
+        finally:
+            connection.invalidate()
+
+
 def write(session: Session, row: SQLModel, **values: Any) -> None:
     """UPDATE one row by its key in one statement, and let the object show it.
 
@@ -162,18 +183,18 @@ def _insert_one(table: Table) -> Insert:
 @cache
 def _insert_many(table: Table, columns: tuple[str, ...]) -> Insert:
     """Identities rise in the order of the rows."""
-    given = _unnested(table, columns)
+    given = _recordset(table, columns)
     rows = select(*(given.c[name] for name in columns)).order_by(given.c.nth_row)
     return table.insert().from_select(columns, rows).returning(table.c.id)
 
 
 @cache
 def _update_many(table: Table, columns: tuple[str, ...]) -> Update:
-    given = _unnested(table, columns)
+    given = _recordset(table, columns)
     return table.update().where(table.c.id == given.c.id).values({n: given.c[n] for n in columns if n != "id"})
 
 
-def _unnested(table: Table, columns: tuple[str, ...]) -> Any:
+def _recordset(table: Table, columns: tuple[str, ...]) -> Any:
     """The rows as one JSON array, so that a statement is the same for two and for a thousand, and spelt in C."""
     given = func.json_to_recordset(cast(bindparam("given_rows", type_=Text()), JSON()))
     named = [column(name, table.c[name].type) for name in columns]

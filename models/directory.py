@@ -127,11 +127,7 @@ def _by(pairs: Iterable[tuple[K, int]]) -> dict[K, list[int]]:
 
 
 def _there(session: Session, people: Collection[int], day: date) -> set[int]:
-    holds = select(Post.id).where(  # type: ignore[call-overload]
-        col(Post.person_id) == col(Person.id),
-        col(Post.from_day) <= day,
-        or_(col(Post.to_day).is_(None), col(Post.to_day) >= day),
-    )
+    holds = select(Post.id).where(col(Post.person_id) == col(Person.id), Post.held_on(day))  # type: ignore[call-overload]
     found = select(col(Person.id)).where(col(Person.id).in_(people), col(Person.is_active), holds.exists())
     return set(session.scalars(found))
 

@@ -179,7 +179,7 @@ def told_clocks(session: Session, case: Case, at: datetime) -> list[ToldClock]:
             clock=clock,
             title=case.title_of_limit(clock),
             rule=rule,
-            card=_card(clock, at),
+            card=clock.card(at),
             days=explanation(session, clock, at, pauses.get(clock.id, [])),
             pauses=pauses.get(clock.id, []),
             lines=lines.get(clock.id, []),
@@ -296,14 +296,6 @@ def _way(case: Case, events: Sequence[CaseEvent]) -> list[Step]:
             continue  # a correction is no step of the way, unless it happened
         steps.append(Step(stage.id, stage.title, stage.desk, state))
     return steps
-
-
-def _card(clock: Clock, at: datetime) -> str | None:
-    if clock.kind != "deadline" or not clock.is_running:
-        return None
-    if clock.is_late(at):
-        return "red"
-    return "yellow" if clock.warn_at and clock.warn_at <= at else None
 
 
 def _by_clock(session: Session, model: Any, ids: Iterable[int | None]) -> dict[int, list[Any]]:

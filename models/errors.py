@@ -62,3 +62,8 @@ class TooMany(Refused):
 class Unavailable(Refused):
     status = 503
     title = "暂时不可用"
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, for those who look after it: the sentence of a refusal, else what the error calls itself."""
+    return error.sentence if isinstance(error, Refused) else f"{type(error).__name__}：{error}"[:500]

@@ -7,12 +7,12 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Select, and_, exists, false, func, or_, select, update
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col
 
 from .access import DESK_OF_ROLE, SEES_ITS_AREA, manages_for, refuse_assignment, units_of, visible_to, watches_over
 from .case import Case, title_of
-from .errors import Conflict, Forbidden, Invalid, NotFound, Refused
+from .db import is_lost
+from .errors import Conflict, Forbidden, Invalid, NotFound, Refused, reason
 from .lists import CaseQuery, OrphanRow, cases_are
 from .notices import Notice, Orphan
 from .people import Person, Post, Role, Substitution
@@ -139,10 +139,9 @@ def _assign(session: Session, case: Case, from_: Person, to: Person | None, **sa
     except Refused as refused:
         return refused.sentence
     except Exception as error:
-        # a lost connection says nothing about the case
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
+        if is_lost(error):
             raise
-        log.error("case not handed over", case=case.number, why=f"{type(error).__name__}：{error}"[:500])
+        log.error("case not handed over", case=case.number, why=reason(error))
         return "系统出错，本件没有移交，请联系系统管理员。"
     return None
 
@@ -167,7 +166,7 @@ def takers(session: Session, from_: Person, day: date) -> list[Person]:
         for desk, area in desks
         if desk is not None and desk.is_office
     ]
-    held = and_(col(Post.from_day) <= day, or_(col(Post.to_day).is_(None), col(Post.to_day) >= day))
+    held = Post.held_on(day)
     there = exists().where(col(Post.person_id) == col(Person.id), held, or_(false(), *places))
     found = select(Person).where(there, col(Person.is_active), col(Person.id) != from_.id)
     return list(session.scalars(found.order_by(col(Person.id))))
@@ -213,7 +212,7 @@ def count_officers(session: Session, by: Person, at: datetime, q: str = "") -> i
 
 def _looked_after(by: Person, at: datetime, q: str) -> Select[Any]:
     day = at.astimezone(OFFICE_ZONE).date()
-    held = and_(col(Post.from_day) <= day, or_(col(Post.to_day).is_(None), col(Post.to_day) >= day))
+    held = Post.held_on(day)
     has_cases = exists().where(col(Case.assignee_id) == col(Person.id), col(Case.closed_at).is_(None))
     theirs = exists().where(col(Post.person_id) == col(Person.id), units_of(by), col(Post.role).in_(SEES_ITS_AREA))
     # said of the person, not of the post: within another EXISTS it would be asked of everybody

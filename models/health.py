@@ -20,7 +20,7 @@ from .case import Case, CaseEvent, title_of
 from .climb import next_instant
 from .clock import Clock, Escalation
 from .errors import Invalid, NotFound, Refused
-from .jobs import Job
+from .jobs import KINDS, Job
 from .lateness import bucket_of, late_by
 from .lists import WANTED_TITLES, Paged
 from .messages import FAILED, Message
@@ -37,7 +37,6 @@ SOON = timedelta(hours=1)
 BUCKETS = (0.25, 1.0, 5.0, 60.0, 3600.0, 86400.0)
 """Upper bounds, in seconds, of the bars that people see; a last bar has none."""
 BUCKET_TITLES = ("0.25秒内", "1秒内", "5秒内", "1分钟内", "1小时内", "1天内", "更晚")
-JOB_TITLES = {"rebase": "重算期限"}
 
 
 # --- what machines ask -----------------------------------------------------------------------------------------------
@@ -248,7 +247,7 @@ def _of_trouble(trouble: Trouble, event: CaseEvent, case: Case) -> Line:
 def _of_job(job: Job) -> Line:
     done = f"{job.done:,} / {job.total:,}" if job.total is not None else f"{job.done:,}"
     words = "排队等候" if job.state == "waiting" else f"正在办理，已办 {done}"
-    return Line(job.id, job.asked_at, JOB_TITLES.get(job.kind, job.kind), words, None, job.why)  # type: ignore[arg-type]
+    return Line(job.id, job.asked_at, KINDS.get(job.kind, job.kind), words, None, job.why)  # type: ignore[arg-type]
 
 
 def _of_message(message: Message, person: Person) -> Line:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import DateTime, Index, bindparam, case, cast, func, literal, select, text, update
+from sqlalchemy import DateTime, Index, case, cast, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, SQLModel, col
@@ -22,7 +22,7 @@ from sqlmodel import Field, Session, SQLModel, col
 from .access import as_of
 from .bulletin import Bulletin, Group, Line
 from .case import Case
-from .db import instant, jsonb, primary_key, reference
+from .db import instant, jsonb, primary_key, reference, update_rows
 from .errors import Invalid, NotFound
 from .notices import Notice
 from .people import Person
@@ -238,8 +238,8 @@ def _fill(session: Session, made: Sequence[int], at: datetime) -> None:
     written = []
     for message_id, lines in told.items():
         says = digest_of(as_of(people[message_id], day), lines, at)
-        written.append({"of": message_id, **as_written(says, address)})
-    write_all(session, written)
+        written.append({"id": message_id, **as_written(says, address)})
+    update_rows(session, Message, written)
 
 
 def digest_of(person: Person, rows: Sequence[Any], at: datetime) -> Bulletin:
@@ -276,22 +276,13 @@ def as_written(says: Bulletin, address: str) -> dict[str, Any]:
     return {"subject": says.subject, "body": says.as_text(address), "facts": says.model_dump(mode="json")}
 
 
-def write_all(session: Session, written: list[dict[str, Any]]) -> None:
-    """Write the columns of `as_written` into the messages named by `of`."""
-    table = Message.__table__  # type: ignore[attr-defined]
-    columns = {name: bindparam(f"to_{name}", type_=table.c[name].type) for name in ("subject", "body", "facts")}
-    rows = [{"of": row["of"]} | {f"to_{name}": row[name] for name in columns} for row in written]
-    if rows:
-        session.connection().execute(table.update().where(table.c.id == bindparam("of")).values(columns), rows)
-
-
 def compose_brief(session: Session, person: Person, says: Bulletin, real: datetime) -> int | None:
     """Put a brief before its reader, once per local date. Returns the message's id; None: there is one already."""
     wanted = _blank("brief", says.day.isoformat(), says.at, real).where(col(Person.id) == person.id)
     made = session.execute(_insert_blank(wanted)).scalar()
     if made is None:
         return None
-    write_all(session, [{"of": made, **as_written(says, settings().address)}])
+    update_rows(session, Message, [{"id": made, **as_written(says, settings().address)}])
     _take_over(session, [made])
     return int(made)
 

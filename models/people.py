@@ -110,6 +110,11 @@ class Post(SQLModel, table=True):
     def is_held_on(self, day: date) -> bool:
         return self.from_day <= day and (self.to_day is None or day <= self.to_day)
 
+    @classmethod
+    def held_on(cls, day: date) -> ColumnElement[bool]:
+        """`is_held_on`, of a row."""
+        return and_(col(cls.from_day) <= day, or_(col(cls.to_day).is_(None), col(cls.to_day) >= day))
+
 
 class Person(SQLModel, table=True):
     id: int | None = primary_key()

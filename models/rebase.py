@@ -23,17 +23,17 @@ from sqlmodel import Session, SQLModel, col
 from .access import must_govern
 from .case import Case, CaseEvent, next_line
 from .casetypes import casetype
-from .clock import WHOLE_CASE, Clock, ClockLine, Escalation, times_of
+from .clock import Clock, ClockLine, Counting, Escalation, carried, counted_with, times_of
 from .db import insert_rows, update_rows
 from .editions import CalendarEdition, calendar, newest_edition
-from .errors import Conflict, Invalid, NotFound, Refused
+from .errors import Conflict, Invalid, NotFound, reason
 from .jobs import Job, ask
-from .ladder import next_step, rungs_of, warning
+from .ladder import next_step, warning
 from .office import real_now
 from .people import Person
 from .rule_changes import row as proposed
 from .rules import Rule
-from .worktime import OFFICE_ZONE, Due, Limit, Pause, WorkCalendar, due, period_end
+from .worktime import OFFICE_ZONE, Limit, Pause, WorkCalendar
 
 BATCH = 500
 """Cases that are locked at a time: an officer who wants one of them waits for a tenth of a second."""
@@ -130,7 +130,7 @@ def _editions(name: str) -> Any:
 
 
 @dataclass(slots=True)
-class Running:
+class Running(Counting):
     """What of a clock that has not stopped must be known to count it: its row, without the weight of an object of `Clock`."""
 
     id: int
@@ -162,25 +162,11 @@ class Running:
     def is_running(self) -> bool:
         return self.paused_at is None
 
-    @property
-    def is_by_fact(self) -> bool:
-        return self.limit[4:5] == "-"
-
-    @property
-    def counted(self) -> Due:
-        return Due(self.due_day, self.due_at, self.provisional, self.edition)
-
     def copy(self) -> "Running":
         return Running(*_columns_of(self))
 
     def count(self, pauses: Sequence[Pause], book: WorkCalendar) -> None:
-        limit = Limit.parse(self.limit)
-        allowed = Limit(limit.value + self.extended_by, limit.unit)
-        self.due_day, self.due_at, self.provisional, self.edition = (
-            period_end(self.started_at, allowed, book)
-            if self.kind == "period"
-            else due(self.started_at, allowed, book, pauses=pauses)
-        )
+        self.due_day, self.due_at, self.provisional, self.edition = counted_with(self, pauses, book)
 
     def pin(self, rule: Rule) -> None:
         self.rule_pk, self.rule_version, self.limit = rule.pk or 0, rule.version, rule.value
@@ -337,7 +323,7 @@ def advance(session: Session, job: Job, at: datetime, batch: int | None = None) 
 
 def fail(session: Session, job: Job, error: Exception) -> None:
     """Set a job aside that cannot go on. What it has done stays, and can be undone."""
-    job.why = error.sentence if isinstance(error, Refused) else f"{type(error).__name__}：{error}"[:500]
+    job.why = reason(error)
     job.state, job.finished_at = "failed", real_now(session)
     session.flush()
 
@@ -495,9 +481,9 @@ class Work:
         clocks, changes, kept = self._changes(list(cases))
         self._count(changes, kept)
         if changes:
-            carried = self._replan(changes)
+            kept_fired = self._replan(changes)
             events = self._append(cases, changes)
-            self._write(clocks, changes, events, carried)
+            self._write(clocks, changes, events, kept_fired)
 
     def _replan(self, changes: Sequence[Change]) -> list[dict[str, Any]]:
         """Of clocks that moved: steps fired and still in the past stay fired (returned as rows), the others are pending again."""
@@ -506,7 +492,7 @@ class Work:
         for step in self.session.connection().execute(FIRED, {"clocks": [new.id for _, new in moved]}):
             fired.setdefault(step.clock_id, {})[step.step] = step
         books: dict[str, WorkCalendar] = {}
-        carried = []
+        rows: list[dict[str, Any]] = []
         for _, new in moved:
             book = books.get(new.edition) or books.setdefault(new.edition, calendar(self.session, new.edition))
             counted, steps = new.counted, fired.get(new.id, {})
@@ -517,16 +503,8 @@ class Work:
             # the first step of all, where it comes before the due instant, is the reminder
             first = None if steps else planned
             new.warn_at = first.at if first and first.at < new.due_at else warning(new, counted, book)
-            for rung in rungs_of(new) if steps else ():
-                if rung.name in steps and (instant := rung.instant(counted, book)) <= self.at:
-                    step = steps[rung.name]
-                    carried.append(
-                        {
-                            "clock_id": new.id, "event_id": step.event_id, "generation": new.generation, "step": step.step,
-                            "at": instant, "fired_at": step.fired_at, "outcome": "carried", "told": {},
-                        }
-                    )  # fmt: skip
-        return carried
+            rows += carried(new, counted, book, self.at, steps)
+        return rows
 
     def _append(self, cases: Mapping[int, Row[Any]], changes: Sequence[Change]) -> dict[int, dict[str, Any]]:
         """One line in the ledger of each case, by case; there is nothing in it to hand on."""
@@ -550,7 +528,7 @@ class Work:
         clocks: Sequence[Running],
         changes: Sequence[Change],
         events: Mapping[int, dict[str, Any]],
-        carried: list[dict[str, Any]],
+        kept_fired: list[dict[str, Any]],
     ) -> None:
         result = self.job.result
         numbers = [event["id"] for event in events.values()]
@@ -570,7 +548,7 @@ class Work:
                 for old, new in changes
             ],
         )  # fmt: skip
-        insert_rows(self.session, Escalation, carried)
+        insert_rows(self.session, Escalation, kept_fired)
         columns = REPINNED if any(new.rule_pk != old.rule_pk for old, new in changes) else RECOUNTED
         values = attrgetter(*columns)
         update_rows(self.session, Clock, [dict(zip(columns, values(new), strict=True)) for _, new in changes])
@@ -625,7 +603,7 @@ class Work:
         return [
             {
                 "case": cases[new.case_id].number,
-                "limits": _title(cases[new.case_id].type, new.limits),
+                "limits": casetype(cases[new.case_id].type).title_of_limit(new.limits),
                 "old_day": old.due_day.isoformat(),
                 "new_day": new.due_day.isoformat(),
                 "old_at": old.due_at.astimezone(OFFICE_ZONE).isoformat(),
@@ -660,10 +638,6 @@ def _figures_of(old: Running, new: Running, at: datetime) -> Iterable[str]:
         yield "become_provisional" if new.provisional else "become_settled"
     if new.rule_pk != old.rule_pk:
         yield "repinned"
-
-
-def _title(type_id: str, limits: str) -> str:
-    return "全程" if limits == WHOLE_CASE else casetype(type_id).stage(limits).title
 
 
 _tables = SQLModel.metadata.tables

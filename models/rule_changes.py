@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 
 from .casetypes import casetypes
 from .casetypes.facts import Day, Facts, Line, Paragraph
+from .clock import WHOLE_CASE
 from .errors import Conflict, Invalid
 from .rules import Rule, Rulebook, Step, rulebook, shipped_ladders
 from .territory import Area
@@ -196,7 +197,7 @@ def uses() -> dict[str, list[tuple[str, str]]]:
                 if rule_id:
                     found.setdefault(rule_id, []).append((kind.title, stage.title))
         if kind.case_deadline:
-            found.setdefault(kind.case_deadline, []).append((kind.title, "全程"))
+            found.setdefault(kind.case_deadline, []).append((kind.title, kind.title_of_limit(WHOLE_CASE)))
     return found
 
 

@@ -19,7 +19,7 @@ from .rules import Rule, rulebook
 from .worktime import at_office_open
 
 ABOVE = {Desk.STREET: Desk.DISTRICT, Desk.DISTRICT: Desk.CITY, Desk.CITY: Desk.CITY}
-"""Whose head watches over that desk; the street's over applicants and committees."""
+"""The office that urges that desk, and whose head may hold the letter back; applicants and committees are urged by the street."""
 LONGEST_PUT_OFF = 5
 """Working days by which a step may wait (operator's entry)."""
 
@@ -97,8 +97,7 @@ class Pause(ClockEvent):
         return None
 
     def do(self, move: Move, clocks: Clocks) -> None:
-        clock = _deadline(move)
-        assert clock is not None
+        clock = _clock(move)
         clocks.pause(clock, move.facts.reason, evidence=move.facts.evidence, rule_id=_stage(move).pause)
         cap = clocks.all[-1]
         move.record |= {"due_day": clock.due_day.isoformat(), "cap_day": cap.due_day.isoformat()}
@@ -121,8 +120,7 @@ class Resume(ClockEvent):
         return None if clock and clock.paused_at else "本环节没有中止计时。"
 
     def do(self, move: Move, clocks: Clocks) -> None:
-        clock = _deadline(move)
-        assert clock is not None
+        clock = _clock(move)
         old = clock.due_day
         clocks.resume(clock)
         for cap in [one for one in move.of_stage("period") if one.fires == self.id]:
@@ -160,8 +158,7 @@ class AskExtension(ClockEvent):
         return None
 
     def do(self, move: Move, clocks: Clocks) -> None:
-        clock = _deadline(move)
-        assert clock is not None
+        clock = _clock(move)
         asked = ClockExtension(
             clock_id=clock.id, by=move.facts.by, reason=move.facts.reason, asked_by_id=move.by.id, asked_at=move.at  # type: ignore[arg-type]
         )  # fmt: skip
@@ -231,8 +228,8 @@ class PutOff(ClockEvent):
         return Wrong("until", f"最多暂缓{LONGEST_PUT_OFF}个工作日，至 {last}。") if move.facts.until > last else None
 
     def do(self, move: Move, clocks: Clocks) -> None:
-        clock = _deadline(move)
-        assert clock is not None and clock.next_at is not None
+        clock = _clock(move)
+        assert clock.next_at is not None
         move.record |= {"step": clock.next_step, "planned": clock.next_at.isoformat()}
         book = clocks.calendar
         day = move.facts.until if book.is_working(move.facts.until) else book.next_working(move.facts.until)
@@ -276,6 +273,13 @@ def _deadline(move: Move) -> Clock | None:
     return next(iter(move.of_stage("deadline")), None)
 
 
+def _clock(move: Move) -> Clock:
+    """`_deadline`, where no obstacle was found."""
+    clock = _deadline(move)
+    assert clock is not None
+    return clock
+
+
 def _rule(move: Move, rule_id: str | None) -> Rule:
     return rulebook(move.session).in_force(rule_id or "", move.case.law_day, move.case.path)
 
@@ -300,8 +304,7 @@ def _pending(move: Move, clock: Clock) -> ClockExtension | None:
 
 
 def _decide(move: Move, granted: bool) -> tuple[Clock, ClockExtension]:
-    clock = _deadline(move)
-    assert clock is not None
+    clock = _clock(move)
     asked = _pending(move, clock)
     assert asked is not None
     write(move.session, asked, decided_by_id=move.by.id, decided_at=move.at, granted=granted)

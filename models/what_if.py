@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from .case import Case, CaseEvent, events_of, title_of
 from .casetypes import casetypes
 from .climb import fire_each
-from .clock import Clock, ClockLine
+from .clock import Clock, ClockLine, card
 from .editions import calendar
 from .errors import Invalid
 from .ladder import step_named, warning
@@ -174,16 +174,8 @@ def _then(case: Case, clock: Clock, as_of: datetime) -> Then:
         due_at=clock.due_at,
         provisional=clock.provisional,
         state="paused" if clock.paused_at else "running",
-        card=_card(clock.kind, clock.paused_at is not None, clock.due_at, clock.warn_at, as_of),
+        card=clock.card(as_of),
     )
-
-
-def _card(kind: str, is_paused: bool, due_at: datetime, warn_at: datetime | None, as_of: datetime) -> str | None:
-    if kind != "deadline" or is_paused:
-        return None
-    if due_at <= as_of:
-        return "red"
-    return "yellow" if warn_at and warn_at <= as_of else None
 
 
 def _reservations(clocks: Sequence[Then], happenings: Sequence[Happening], *, is_open: bool) -> list[str]:
@@ -254,7 +246,7 @@ def _as_it_was(session: Session, case: Case, clock: Clock, lines: Sequence[Clock
         due_at=due_at,
         provisional=clock.provisional,
         state="paused" if is_paused else "running",
-        card=_card(clock.kind, is_paused, due_at, warn_at, as_of),
+        card=card(due_at, warn_at, as_of) if clock.kind == "deadline" and not is_paused else None,
     )
 
 
@@ -276,7 +268,7 @@ def _happening(case: Case, event: CaseEvent, names: dict[int | None, str]) -> Ha
         at=event.at,
         name=event.name,
         title=title_of(case.kind, event.name),
-        limits="全程" if limits == "case" else case.kind.stage(limits).title,
+        limits=case.kind.title_of_limit(limits),
         is_step=step is not None,
         moved_to=case.kind.stage(event.to_stage).title if moved else None,
         told={

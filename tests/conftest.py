@@ -8,7 +8,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlmodel import Session
 
 from api.embedded import Embedded, Urls, temporary
@@ -120,6 +120,26 @@ def own_database(postgres: Embedded, template: str, request: pytest.FixtureReque
     name = f"own_{abs(hash(request.node.nodeid)) % 10**12}"
     yield postgres.database(name, template)
     postgres.drop(name)
+
+
+@pytest.fixture
+def engine_of_its_own(own_database: Urls) -> Iterator[Any]:
+    engine = create_engine(url_for(own_database.app))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def statements(engine: Any) -> Iterator[list[str]]:
+    """What is sent to the database, to be counted."""
+    seen: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ the district, payer Gao Yan at the city's fund centre, supervisor Shen Yi for th
 Bo of the owners' committee, owner Zhao Lei. Stranger Qian Wei is a clerk of 西丽街道 in 南山区 and must never get in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -143,10 +143,12 @@ def running(session: Session, case: Case, kind: str = "deadline") -> Clock:
     ).one()
 
 
-def at_intake(session: Session, cast: Cast, when: str = "2026-10-12 09:00") -> Case:
-    """A request that the agent submitted at `when`, waiting for the street."""
+def at_intake(
+    session: Session, cast: Cast, when: str = "2026-10-12 09:00", decided: Mapping[str, str] = DECIDED
+) -> Case:
+    """A request that the agent submitted at `when`, waiting for the street; `decided`: when the owners' decision ran."""
     case = cast.opens(when)
-    cast.fires(case, "agent", "enter_decided", when, decision=cast.decided().id, **DECIDED)
+    cast.fires(case, "agent", "enter_decided", when, decision=cast.decided().id, **decided)
     cast.fires(case, "agent", "submit", when, payee="深圳安捷电梯工程有限公司", finish_by="2027-03-31")
     return case
 

@@ -424,9 +424,7 @@ WINTER = {
 
 def test_an_untouched_case_climbs_through_the_spring_festival_to_its_last_step(session: Session, cast: Cast) -> None:
     """2026: days off from Sunday 15 to Monday 23 February, worked off on Saturdays 14 and 28."""
-    case = cast.opens("2026-02-11 09:00")
-    cast.fires(case, "agent", "enter_decided", "2026-02-11 09:00", decision=cast.decided().id, **WINTER)
-    cast.fires(case, "agent", "submit", "2026-02-11 09:00", payee="深圳安捷电梯工程有限公司", finish_by="2026-09-30")
+    case = at_intake(session, cast, "2026-02-11 09:00", WINTER)
     clock = deadline(session, case)
     # Thursday, Friday, the worked Saturday; after the festival Tuesday and Wednesday
     assert clock.due_day == date(2026, 2, 25)

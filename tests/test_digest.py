@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from sqlalchemy import create_engine, event, func, select, update
+from sqlalchemy import create_engine, func, select, update
 from sqlmodel import Session, col
 
 from api.embedded import Urls
@@ -393,18 +393,6 @@ def test_a_week_without_watch_ends_in_one_digest_each_and_one_brief(office: Any)
             session.scalar(select(func.count(func.distinct(col(Message.slot)))).where(col(Message.kind) == "brief"))
             == 1
         )
-
-
-@pytest.fixture
-def statements(engine: Any) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(engine, "before_cursor_execute", note)
 
 
 def test_the_plain_text_of_a_brief_can_be_read_on_any_screen(session: Session, cast: Cast) -> None:

@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import Engine, create_engine, select, text, update
+from sqlalchemy import Engine, select, text, update
 from sqlmodel import Session, col
 
 from api.embedded import Urls
 from models.case import Case, events_of, verify
 from models.climb import climb
 from models.clock import Clock, Escalation
-from models.db import url_for
 from models.health import HealthQuery, Line, lateness, listed, pulse, total_of
 from models.lateness import BOUNDS, histograms, tally
 from models.messages import Message
@@ -30,13 +29,6 @@ from .test_shift import on_duty, until
 
 DUE = "2026-10-19"
 """The last day of a request handed in on 12 October: reminded on the 16th at 08:30, late from the 20th at 00:00."""
-
-
-@pytest.fixture
-def own(own_database: Urls) -> Iterator[Engine]:
-    engine = create_engine(url_for(own_database.app))
-    yield engine
-    engine.dispose()
 
 
 def fires(session: Session, when: str, late: float = 0.0) -> None:
@@ -58,81 +50,81 @@ def counted(engine: Engine, what: str = "step") -> dict[float, int]:
 # --- how late --------------------------------------------------------------------------------------------------------
 
 
-def test_every_step_is_counted_once_by_how_late_it_fired(own: Engine) -> None:
-    with Session(own) as session, session.begin():
+def test_every_step_is_counted_once_by_how_late_it_fired(engine_of_its_own: Engine) -> None:
+    with Session(engine_of_its_own) as session, session.begin():
         for _ in range(3):
             at_intake(session, Cast(session))
         fires(session, "2026-10-16 08:30", 0.05)  # exactly a bucket's bound, which is included
-    assert counted(own) == {0.05: 3}
-    assert counted(own) == {0.05: 3}
-    with Session(own) as session, session.begin():
+    assert counted(engine_of_its_own) == {0.05: 3}
+    assert counted(engine_of_its_own) == {0.05: 3}
+    with Session(engine_of_its_own) as session, session.begin():
         fires(session, "2026-10-20 00:00", 7)
         at_intake(session, Cast(session), "2026-10-20 09:00")
-    with Session(own) as session, session.begin():
+    with Session(engine_of_its_own) as session, session.begin():
         fires(session, "2026-10-29 08:30", 120)  # nobody watched for a week
-    counts = counted(own)
+    counts = counted(engine_of_its_own)
     assert counts[0.05] == 3 and counts[10.0] == 3
-    with Session(own) as session:
+    with Session(engine_of_its_own) as session:
         fired = session.scalars(select(Escalation).where(col(Escalation.outcome) == "fired")).all()
         assert sum(counts.values()) == len(fired)
         total = sum((row.fired_at - row.at).total_seconds() for row in fired)
         assert histograms(session)["step"].seconds == pytest.approx(total)
 
 
-def test_what_is_committed_out_of_order_is_counted_once(own: Engine) -> None:
-    with Session(own) as session, session.begin():
+def test_what_is_committed_out_of_order_is_counted_once(engine_of_its_own: Engine) -> None:
+    with Session(engine_of_its_own) as session, session.begin():
         first, second = (at_intake(session, Cast(session)).id for _ in range(2))
-    with Session(own) as slow, Session(own) as quick:
+    with Session(engine_of_its_own) as slow, Session(engine_of_its_own) as quick:
         slow.get(Case, first, with_for_update=True)  # the other one passes by
         quick.get(Case, second, with_for_update=True)
         fires(slow, "2026-10-16 08:30")
         fires(quick, "2026-10-16 08:30")
         quick.commit()  # with the higher id
-        assert counted(own) == {}
+        assert counted(engine_of_its_own) == {}
         slow.commit()
-    assert counted(own) == {0.05: 2}
+    assert counted(engine_of_its_own) == {0.05: 2}
 
 
-def test_while_one_counts_the_others_pass_by(own: Engine) -> None:
-    with Session(own) as session, session.begin():
+def test_while_one_counts_the_others_pass_by(engine_of_its_own: Engine) -> None:
+    with Session(engine_of_its_own) as session, session.begin():
         at_intake(session, Cast(session))
         fires(session, "2026-10-16 08:30")
         tally(session)
-    with Session(own) as one, Session(own) as other:
+    with Session(engine_of_its_own) as one, Session(engine_of_its_own) as other:
         tally(one)
         tally(one)
         tally(other)
         other.commit()
         one.commit()
-    assert counted(own) == {0.05: 1}
+    assert counted(engine_of_its_own) == {0.05: 1}
 
 
-def test_a_database_restored_elsewhere_is_counted_on(own: Engine) -> None:
-    assert counted(own) == {}
-    with Session(own) as session, session.begin():
+def test_a_database_restored_elsewhere_is_counted_on(engine_of_its_own: Engine) -> None:
+    assert counted(engine_of_its_own) == {}
+    with Session(engine_of_its_own) as session, session.begin():
         at_intake(session, Cast(session))
         fires(session, "2026-10-16 08:30")
         session.execute(text("update lateness set mark = 1, mark_xid = 9000000000000"))
-    assert counted(own) == {} or counted(own) == {0.05: 1}
-    assert counted(own) == {0.05: 1}
+    assert counted(engine_of_its_own) == {} or counted(engine_of_its_own) == {0.05: 1}
+    assert counted(engine_of_its_own) == {0.05: 1}
 
 
-def test_the_end_of_a_period_is_counted_too(own: Engine) -> None:
-    with Session(own) as session, session.begin():
+def test_the_end_of_a_period_is_counted_too(engine_of_its_own: Engine) -> None:
+    with Session(engine_of_its_own) as session, session.begin():
         cast = Cast(session)
         case = cast.opens("2026-10-12 09:00")
         cast.fires(case, "agent", "plan", "2026-10-12 10:00", warranty_expired=True)
         cast.fires(case, "agent", "publish", "2026-10-12 11:00", places=["1栋大堂"])
         fires(session, "2026-10-20 00:00", 0.2)
-    assert counted(own, "period") == {0.25: 1}
+    assert counted(engine_of_its_own, "period") == {0.25: 1}
 
 
-def test_lateness_is_real_however_fast_the_office_clock_runs(own: Engine) -> None:
-    with Session(own) as session, session.begin():
+def test_lateness_is_real_however_fast_the_office_clock_runs(engine_of_its_own: Engine) -> None:
+    with Session(engine_of_its_own) as session, session.begin():
         set_office_clock(session, at("2026-10-16 08:00"), rate=3600)
         at_intake(session, Cast(session))
         fires(session, "2026-10-16 08:30", 1800)
-    assert counted(own) == {0.5: 1}
+    assert counted(engine_of_its_own) == {0.5: 1}
 
 
 def test_prometheus_is_told_from_the_web_what_another_process_fired(door: Door) -> None:
@@ -216,9 +208,9 @@ def test_a_shift_that_was_killed_is_noticed_within_two_intervals(door: Door, own
     assert list(door.browser().get("/readyz").json()["reasons"]) == ["shift"]
 
 
-def test_who_is_on_duty_and_since_when(own: Engine) -> None:
+def test_who_is_on_duty_and_since_when(engine_of_its_own: Engine) -> None:
     def beats(who: str) -> Heartbeat:
-        with Session(own, expire_on_commit=False) as session, session.begin():
+        with Session(engine_of_its_own, expire_on_commit=False) as session, session.begin():
             sign_of_life(session, "shift", who, timedelta(seconds=600))
             session.flush()
             return session.get_one(Heartbeat, "shift")

@@ -10,14 +10,12 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-import pytest
-from sqlalchemy import create_engine, func, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlmodel import Session, col
 
 from api.embedded import Urls
 from models.case import Case, CaseEvent, events_of, verify
 from models.clock import Clock, Escalation
-from models.db import url_for
 from models.documents import Document
 from models.office import Heartbeat, office_now, set_office_clock, shift_is_on
 
@@ -39,13 +37,6 @@ def on_duty(urls: Urls, seconds: float) -> Iterator[subprocess.Popen[str]]:
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
-
-
-@pytest.fixture
-def engine_of_its_own(own_database: Urls) -> Iterator[Any]:
-    engine = create_engine(url_for(own_database.app))
-    yield engine
-    engine.dispose()
 
 
 def until(engine: Any, question: Any, limit: float = 60) -> None:

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -108,17 +108,25 @@ class Office:
 VACUUM = {"PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS": "10"}
 
 
-@pytest.fixture(scope="module")
-def office() -> Iterator[Office]:
+@contextmanager
+def started(command: list[str] | None = None, cwd: Path | None = None) -> Iterator[Office]:
     with tempfile.TemporaryDirectory(prefix="banjie-up-") as folder:
         Path(folder).chmod(0o711)  # as root the database's account must get to its data
         office = Office(Path(folder))
+        if command and cwd:
+            office.command, office.cwd = command, cwd
         try:
             office.start()
             yield office
         finally:
             if office.process is not None and office.process.poll() is None:
                 office.end(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def office() -> Iterator[Office]:
+    with started() as office:
+        yield office
 
 
 def test_a_first_start_ends_with_one_address_and_the_accounts(office: Office) -> None:
@@ -228,16 +236,8 @@ def test_shifts_that_come_late_are_cancelled_and_not_started_in_a_heap(office: O
 @pytest.fixture(scope="module")
 def real() -> Iterator[Office]:
     """`banjie up` as it is."""
-    with tempfile.TemporaryDirectory(prefix="banjie-real-") as folder:
-        Path(folder).chmod(0o711)
-        office = Office(Path(folder))
-        office.command, office.cwd = [str(Path(sys.executable).with_name("banjie")), "up"], scheduler.ROOT
-        try:
-            office.start()
-            yield office
-        finally:
-            if office.process is not None and office.process.poll() is None:
-                office.end(signal.SIGTERM)
+    with started([str(Path(sys.executable).with_name("banjie")), "up"], scheduler.ROOT) as office:
+        yield office
 
 
 def _soon(office: Office, seconds: float) -> tuple[int, str]:

@@ -1,6 +1,5 @@
 """Estates, their rosters and the owners' decisions: papers are handed in here, and what they leave open is ruled on."""
 
-from datetime import date
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -22,7 +21,7 @@ from models.territory import Estate
 
 from ..deps import Db, Me
 from ..estates import Key, Search, bounded, kept_by, rows_of
-from .forms import Attempt, Typed, attempt, text
+from .forms import Attempt, Typed, attempt, day_typed, text
 from .render import Here, page
 
 router = APIRouter()
@@ -104,8 +103,8 @@ def open_decision(estate_id: Key, request: Request, session: Db, me: Me, here: H
             session,
             estate,
             title=text(typed, "title"),
-            window_from=_day(typed, "window_from", "表决首日"),
-            window_to=_day(typed, "window_to", "表决末日"),
+            window_from=day_typed(typed, "window_from", "表决首日"),
+            window_to=day_typed(typed, "window_to", "表决末日"),
             by=me,
             at=here.now,
         )
@@ -291,14 +290,6 @@ def paper(typed: FormData, name: str) -> tuple[bytes, str]:
     if not isinstance(file, UploadFile) or not file.filename:
         raise Invalid("请选择文件。", field=name)
     return bounded(file), file.filename
-
-
-def _day(typed: FormData, name: str, label: str) -> date | None:
-    written = text(typed, name).strip()
-    try:
-        return date.fromisoformat(written) if written else None
-    except ValueError:
-        raise Invalid(f"{label}须写成 2026-09-30。", field=name) from None
 
 
 def _choice(written: str) -> tuple[int | None, Any]:

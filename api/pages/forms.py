@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -225,3 +225,11 @@ def _typed(typed: FormData, name: str, kind: str) -> Any:
 
 def _lines(text: str) -> list[str]:
     return [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+
+
+def day_typed(typed: FormData, name: str, label: str) -> date | None:
+    written = text(typed, name).strip()
+    try:
+        return date.fromisoformat(written) if written else None
+    except ValueError:
+        raise Invalid(f"{label}须写成 2026-09-30。", field=name) from None

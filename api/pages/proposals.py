@@ -38,7 +38,7 @@ from models.worktime import Limit
 
 from ..deps import Db, Me
 from ..estates import Key, bounded
-from .forms import Attempt, Typed, attempt, text
+from .forms import Attempt, Typed, attempt, day_typed, text
 from .render import Here, day, page
 
 router = APIRouter()
@@ -163,7 +163,7 @@ def _file(typed: FormData) -> dict[str, Any]:
 
 
 def _closed(typed: FormData) -> dict[str, Any]:
-    first, last = _day(typed, "first", "首日"), _day(typed, "last", "末日")
+    first, last = day_typed(typed, "first", "首日"), day_typed(typed, "last", "末日")
     if first is None:
         raise Invalid("请填写停止办公的首日。", field="first")
     length = ((last or first) - first).days + 1
@@ -202,14 +202,6 @@ def _rule_of(rule_id: str, typed: FormData) -> dict[str, Any]:
         "effective_to": text(typed, "effective_to") or None,
     }
     return wanted | ({"ladder": text(typed, "ladder") or None} if "ladder" in typed else {})
-
-
-def _day(typed: FormData, name: str, label: str) -> date | None:
-    written = text(typed, name).strip()
-    try:
-        return date.fromisoformat(written) if written else None
-    except ValueError:
-        raise Invalid(f"{label}须写成 2026-09-30。", field=name) from None
 
 
 def _to(address: str) -> RedirectResponse:

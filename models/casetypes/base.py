@@ -26,6 +26,7 @@ from sqlmodel import Session, SQLModel
 from statemachine import Event, State, StateChart
 from statemachine.exceptions import TransitionNotAllowed
 
+from ..clock import WHOLE_CASE
 from ..errors import Conflict, Forbidden, Invalid
 from ..people import Actor, Desk
 from ..settings import settings
@@ -231,6 +232,11 @@ class CaseType(StateChart[_Seat]):
     @classmethod
     def stages(cls) -> list[Stage]:
         return list(cls.states)
+
+    @classmethod
+    def title_of_limit(cls, limits: str) -> str:
+        """What a clock limits, in words: a stage, or `WHOLE_CASE`."""
+        return "全程" if limits == WHOLE_CASE else cls.stage(limits).title
 
     @classmethod
     def initial_stage(cls) -> Stage:
