@@ -292,7 +292,7 @@ def test_a_hundred_thousand_open_cases_among_others_are_counted_from_the_index_a
             asked.clear()
             found = figures(session, who, NOW)
             plan = explained(session, next(of for of in asked if "closed_at IS NULL GROUP BY" in of[0]))
-            assert "Index Only Scan using ix_case_open" in plan and "Seq Scan on \"case\"" not in plan, plan
+            assert "Index Only Scan using ix_case_open" in plan and 'Seq Scan on "case"' not in plan, plan
             red = found.of("red")
             assert followed(session, who, red.whole.href, NOW) == red.whole.count > 0
         for query in (CaseQuery(), CaseQuery(state="open", area="440304008", stage="review")):
