@@ -11,14 +11,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from models.access import desks_of, estates_visible_to, must_note, see
+from models.access import applicants, desks_of, estates_visible_to, must_note, opens_for, see
 from models.case import Backdate, Case, CaseEvent, events_of, whole
+from models.casetypes import casetype
 from models.casetypes.describe import describe
 from models.documents import Document, body_of
 from models.dossier import Dossier, Offer, ToldClock, ToldEvent, dossier, told_clocks, told_events
 from models.errors import Conflict, Forbidden, Invalid, NotFound
 from models.lists import CaseQuery, page_of, total_of
-from models.people import Body, Person, Role
+from models.people import Body, Person
 from models.territory import Estate
 from models.what_if import read_as_of, what_if
 from models.worktime import OFFICE_ZONE
@@ -100,12 +101,12 @@ def list_cases(session: Db, me: Me, now: Now, query: Annotated[CaseQuery, Query(
 
 @router.post("/cases", status_code=201)
 def create_case(session: Db, me: Me, now: Now, asked: Opening, once: OnlyOnce) -> Response:
-    """Open a case for an estate: its company's agents may, and a street clerk at the counter for them."""
+    """Open a case for an estate: whoever belongs to a body that may ask for it, and a street clerk at the counter for them."""
 
     def write() -> dict[str, Any]:
         case = open_case(
             session, me, now, asked.type, asked.estate, asked.details or {},
-            note=asked.note, backdate=backdate_of(asked.at, asked.reason, asked.proof), on_behalf_of=asked.on_behalf_of,
+            note=asked.note, backdate=backdate_of(asked.at, asked.reason, asked.proof), applicant=_body_of(asked.on_behalf_of),
         )  # fmt: skip
         return told(session, me, case, now)
 
@@ -247,32 +248,39 @@ def open_case(
     *,
     note: str | None = None,
     backdate: Backdate | None = None,
-    on_behalf_of: str | None = None,
+    applicant: int | None = None,
 ) -> Case:
-    """Open a case for the company that runs the estate. Errors: `Invalid` (estate, details), `Forbidden`."""
+    """Open a case for one of the bodies that may ask for it there: one's own, or at the counter `applicant` or the first of them.
+
+    Errors: `Invalid` (estate, on_behalf_of, details), `Forbidden`.
+    """
     place = _estate(session, me, estate)
-    applicant = session.get(Body, place.company_id) if place.company_id else None
-    if applicant is None:
-        raise Invalid(f"{place.name}没有登记物业服务企业，不能立案。", field="estate")
-    if may_open(me, place):
-        on_behalf_of = None
-    elif may_open_at_counter(me, place):
-        on_behalf_of = f"body:{applicant.id}"
-    else:
-        raise Forbidden(f"{place.name}的申请由{applicant.name}提出，或由所在街道窗口代录，您没有这一权限。")
+    kind = casetype(type_id)
+    bodies = applicants(session, kind, [place])[place.id or 0]
+    if not bodies:
+        raise Invalid(f"{place.name}没有登记可以提出“{kind.title}”的单位，不能立案。", field="estate")
+    if applicant is not None:
+        bodies = [body for body in bodies if body.id == applicant]
+        if not bodies:
+            raise Invalid(f"编号为 {applicant} 的单位不能在{place.name}提出“{kind.title}”。", field="on_behalf_of")
+    found = opens_for(me, bodies, place)
+    if found is None:
+        named = "、".join(body.name for body in bodies)
+        raise Forbidden(f"{place.name}的{kind.title}由{named}提出，或由所在街道窗口代录，您没有这一权限。")
+    body, at_counter = found
     return Case.open(
-        session, type_id, estate=place, applicant=applicant, details=details, by=me, at=now, recorded_at=now,
-        note=note, backdate=backdate, on_behalf_of=on_behalf_of,
+        session, type_id, estate=place, applicant=body, details=details, by=me, at=now, recorded_at=now,
+        note=note, backdate=backdate, on_behalf_of=f"body:{body.id}" if at_counter else None,
     )  # fmt: skip
 
 
-def may_open(person: Person, estate: Estate) -> bool:
-    return any(post.role == Role.AGENT and post.body_id == estate.company_id for post in person.posts)
-
-
-def may_open_at_counter(person: Person, estate: Estate) -> bool:
-    """窗口代录: a clerk of the street in which the estate lies."""
-    return any(post.role in (Role.CLERK, Role.HEAD) and estate.path.startswith(post.area_path) for post in person.posts)
+def _body_of(on_behalf_of: str | None) -> int | None:
+    if on_behalf_of is None:
+        return None
+    whose, _, number = on_behalf_of.partition(":")
+    if whose != "body" or not re.fullmatch(r"[0-9]{1,18}", number):
+        raise Invalid("代哪个单位提出，须写成 body:编号。", field="on_behalf_of")
+    return int(number)
 
 
 def backdate_of(at: datetime | None, reason: str | None, proof: str | None) -> Backdate | None:

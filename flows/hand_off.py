@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col
 
 from models.access import KIND_OF_DESK, people_at
-from models.agenda import Later, put_on_agenda
+from models.agenda import put_on_agenda
 from models.case import Case, CaseEvent, title_of
 from models.casetypes import STANDING, casetypes
 from models.casetypes.base import Paper
@@ -28,6 +28,7 @@ from models.documents import Document, keep, next_number
 from models.editions import calendar
 from models.errors import NotFound, reason
 from models.ladder import step_named
+from models.links import Later
 from models.notices import Notice, Trouble
 from models.office import office_now
 from models.people import LEVEL_OF_DESK, SYSTEM, Body, Desk, Person, Substitution
@@ -113,6 +114,7 @@ class HandOff:
 
     def do(self) -> None:
         paper = self._issue()
+        self.case.kind.afterwards(self.session, self.case, self.event, self.at)
         if self.step is not None:
             self._tell_of_step(paper)
             self._put_on_agenda()
@@ -227,7 +229,7 @@ class HandOff:
         if desk == Desk.COMMITTEE:
             body = self.session.get(Body, self.case.committee_id) if self.case.committee_id else None
         else:
-            here = col(Area.path) == path_at(self.case.path, LEVEL_OF_DESK[desk])
+            here = col(Area.path) == path_at(self.case.path, LEVEL_OF_DESK.get(desk, "community"))
             held = (
                 select(Body)
                 .join(Area, col(Area.id) == col(Body.area_id))

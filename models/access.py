@@ -13,23 +13,29 @@ from .case import Case
 from .casetypes.base import STANDING, CaseType, Move, Stage
 from .decisions import Decision
 from .errors import Conflict, Forbidden, Invalid, NotFound
-from .people import LEVEL_OF_DESK, Actor, Desk, Hand, Person, Post, Role, Substitution, System
-from .territory import LEVELS, Estate, codes_of, path_at, within
+from .people import LEVEL_OF_DESK, Actor, Body, Desk, Hand, Person, Post, Role, Substitution, System
+from .territory import LEVELS, Area, Estate, codes_of, path_at, within
 
 DESK_OF_ROLE = {
     Role.AGENT: Desk.APPLICANT,
     Role.COMMITTEE: Desk.COMMITTEE,
+    Role.RESIDENTS: Desk.RESIDENTS,
     Role.CLERK: Desk.STREET,
     Role.HEAD: Desk.STREET,
     Role.REVIEWER: Desk.DISTRICT,
     Role.DISTRICT_HEAD: Desk.DISTRICT,
     Role.PAYER: Desk.CITY,
 }
-KIND_OF_DESK = {Desk.STREET: "street_office", Desk.DISTRICT: "district_housing", Desk.CITY: "fund_centre"}
-"""What kind of body an office's desk belongs to."""
+KIND_OF_DESK = {
+    Desk.RESIDENTS: "residents_committee", Desk.STREET: "street_office", Desk.DISTRICT: "district_housing",
+    Desk.CITY: "fund_centre",
+}  # fmt: skip
+"""What kind of body a desk belongs to that is found by its area."""
+ACTS_AS_COMMITTEE = {Role.COMMITTEE, Role.RESIDENTS}
+"""A residents' committee designated to act (居代业) holds the committee's role."""
 HEAD_OF_DESK = {Desk.STREET: Role.HEAD, Desk.DISTRICT: Role.DISTRICT_HEAD, Desk.CITY: Role.SUPERVISOR}
 SEES_ITS_AREA = {
-    Role.CLERK, Role.HEAD, Role.REVIEWER, Role.DISTRICT_HEAD, Role.PAYER, Role.SUPERVISOR, Role.DUTY, Role.AUDITOR,
+    Role.RESIDENTS, Role.CLERK, Role.HEAD, Role.REVIEWER, Role.DISTRICT_HEAD, Role.PAYER, Role.SUPERVISOR, Role.DUTY, Role.AUDITOR,
 }  # fmt: skip
 OVERSEES = {Role.SUPERVISOR, Role.HEAD, Role.DISTRICT_HEAD, Role.AUDITOR, Role.ADMIN, Role.DUTY}
 LONGEST_CHAIN = 20
@@ -79,8 +85,8 @@ def _stood_in_for(first: ColumnElement[bool], day: date) -> CTE:
 
 
 def visible_to(person: Person) -> Any:
-    """`select(Case)` narrowed to what this person may see: officers their area, agents what their company asked for,
-    committee members and owners their estate; and what those may see whom they stand in for."""
+    """`select(Case)` narrowed to what this person may see: officers and residents' committees their area, agents and committees
+    what they asked for, whoever is or acts as the committee and owners their estate; and what those may see whom they stand in for."""
     return select(Case).where(_sees(person))
 
 
@@ -99,12 +105,12 @@ def _reach(person: Person, path: Any, company: Any, committee: Any, estate: Any)
     for post in _posts(person):
         if post.role in SEES_ITS_AREA:
             clauses[post.area_path] = col(path).like(f"{post.area_path}%")
-        elif post.role == Role.AGENT:
-            clauses["company", post.body_id] = col(company) == post.body_id
-        elif post.role == Role.COMMITTEE:
-            clauses["committee", post.body_id] = col(committee) == post.body_id
         elif post.role == Role.OWNER:
             clauses["estate", post.estate_id] = col(estate) == post.estate_id
+        elif post.role in (Role.AGENT, Role.COMMITTEE) and post.body_id:
+            clauses["company", post.body_id] = col(company) == post.body_id
+        if post.role in ACTS_AS_COMMITTEE and post.body_id:
+            clauses["committee", post.body_id] = col(committee) == post.body_id
     return or_(*clauses.values()) if clauses else false()
 
 
@@ -137,6 +143,45 @@ def see_decision(session: Any, person: Person, decision_id: int) -> Decision:
     return decision
 
 
+def applicants(session: Session, kind: type[CaseType], places: Sequence[Estate]) -> dict[int, list[Body]]:
+    """By estate: the bodies that may ask for such a case there, in the order of `CaseType.opened_by`. In one query."""
+    own = {body for place in places for body in (place.company_id, place.committee_id) if body}
+    codes = {code for place in places for code in codes_of(place.path)}
+    there = and_(col(Body.kind).in_(set(kind.opened_by) - {"company", "committee"}), col(Area.code).in_(codes))
+    rows = select(Body, col(Area.path)).outerjoin(Area, col(Area.id) == col(Body.area_id))
+    found = session.execute(rows.where(or_(col(Body.id).in_(own), there)).order_by(col(Body.id))).tuples().all()
+    return {
+        place.id or 0: [
+            body for wanted in kind.opened_by for body, path in found if _may_ask(wanted, body, path, place)
+        ]
+        for place in places
+    }
+
+
+def _may_ask(wanted: str, body: Body, path: str | None, place: Estate) -> bool:
+    if wanted == "company":
+        return body.id == place.company_id
+    if wanted == "committee":
+        # a residents' committee that acts as one, too
+        return body.id == place.committee_id
+    return body.kind == wanted and path is not None and within(place.path, path)
+
+
+def opens_for(person: Person, bodies: Sequence[Body], estate: Estate) -> tuple[Body, bool] | None:
+    """For which of `bodies` this person would open a case, and whether at the counter (窗口代录) for somebody else's.
+
+    Their own body before others'; a street's clerk enters it for any of them. None: they may not.
+    """
+    own = {post.body_id for post in person.posts if post.body_id}
+    for body in bodies:
+        if body.id in own:
+            return body, False
+    at_counter = any(
+        post.role in (Role.CLERK, Role.HEAD) and within(estate.path, post.area_path) for post in person.posts
+    )
+    return (bodies[0], True) if bodies and at_counter else None
+
+
 def may_keep_roster(person: Person, estate: Estate) -> bool:
     """Rosters, ballots and rulings on them: the estate's company and committee, and at the counter (窗口代办) the street's clerks."""
     return any(
@@ -154,13 +199,12 @@ def must_keep_roster(person: Person, estate: Estate) -> None:
 
 
 def works_at(post: Post, desk: Desk, case: Case) -> bool:
-    if DESK_OF_ROLE.get(Role(post.role)) != desk:
-        return False
+    """Whoever belongs to the body that applied is the applicant, an office that asked for something included."""
     if desk == Desk.APPLICANT:
-        return post.body_id == case.applicant_id
+        return post.body_id is not None and post.body_id == case.applicant_id
     if desk == Desk.COMMITTEE:
-        return post.body_id is not None and post.body_id == case.committee_id
-    return within(case.path, post.area_path)
+        return post.role in ACTS_AS_COMMITTEE and post.body_id is not None and post.body_id == case.committee_id
+    return DESK_OF_ROLE.get(Role(post.role)) == desk and within(case.path, post.area_path)
 
 
 def desks_of(by: Actor, case: Case, *, on_behalf_of: str | None = None) -> set[Desk]:
@@ -252,11 +296,10 @@ def _heads(posts: Iterable[Post], desk: Desk, case: Case) -> bool:
 
 def people_at(session: Session, case: Case, desk: Desk, day: date) -> list[Person]:
     """Everybody who may act at that desk of the case on `day`."""
-    roles = [role for role, at in DESK_OF_ROLE.items() if at == desk]
     bodies = [body for body in (case.applicant_id, case.committee_id) if body]
     near = or_(col(Post.area_path).in_([path_at(case.path, level) for level in LEVELS]), col(Post.body_id).in_(bodies))
-    people = select(Person).join(Post, col(Post.person_id) == col(Person.id)).where(near, col(Post.role).in_(roles))
-    found = session.scalars(people.where(col(Person.is_active)).distinct().order_by(col(Person.id)))
+    people = select(Person).join(Post, col(Post.person_id) == col(Person.id)).where(near, col(Person.is_active))
+    found = session.scalars(people.distinct().order_by(col(Person.id)))
     return [one for one in found if any(post.is_held_on(day) and works_at(post, desk, case) for post in one.posts)]
 
 

@@ -13,6 +13,7 @@ from .access import KIND_OF_DESK
 from .case import Case, CaseEvent
 from .db import instant, primary_key, reference
 from .errors import NotFound
+from .links import Later
 from .people import LEVEL_OF_DESK, SYSTEM, Body, Desk
 from .territory import LEVELS, Area, codes_of, path_at
 
@@ -34,10 +35,6 @@ class AgendaItem(SQLModel, table=True):
         Index("uq_agenda_item_open", "meeting_id", "case_id", unique=True, postgresql_where=text("settled_at is null")),
         Index("ix_agenda_item_unsettled", "case_id", postgresql_where=text("settled_at is null")),
     )
-
-
-class Later(Exception):
-    """Somebody holds the escalation case, or is opening it at this moment: come again."""
 
 
 def put_on_agenda(session: Session, late: Case, event: CaseEvent, type_id: str, at: datetime) -> Case | None:

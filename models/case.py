@@ -107,7 +107,8 @@ class Case(SQLModel, table=True):
     """The name of the estate, or of the area, when it was opened."""
     path: str
     serves: str | None = None
-    """The path of the area whose late cases come before this one (an escalation case); one open per type and area."""
+    """The path of the area whose late cases come before this one (an escalation case) while its agenda is open; one per type
+    and area."""
     applicant_id: int = reference("body.id")
     committee_id: int | None = reference("body.id", nullable=True)
     details: Any = jsonb()
@@ -169,7 +170,9 @@ class Case(SQLModel, table=True):
 
     def seat(self, desk: Desk) -> Desk:
         """The office's desk at which this case lies where its type names `desk`: an area's case lies at the area's own level."""
-        return Desk.of_level(LEVELS[len(codes_of(self.serves)) - 1]) if self.serves and desk.is_office else desk
+        return (
+            Desk.of_level(LEVELS[len(codes_of(self.path)) - 1]) if self.estate_id is None and desk.is_office else desk
+        )
 
     def title_of_limit(self, clock: Clock) -> str:
         """What a clock of this case limits, in words."""
@@ -239,6 +242,35 @@ class Case(SQLModel, table=True):
             return None
         case._start_clocks(kind.initial_stage(), clocks)
         case._record(session, "open", None, by, None, at, at, case.details, None, clocks)
+        return case
+
+    def arising(
+        self,
+        session: Session,
+        type_id: str,
+        *,
+        why: str,
+        by: Actor,
+        at: datetime,
+        details: Mapping[str, Any],
+        applicant_id: int | None = None,
+    ) -> "Case":
+        """A case of another matter in the same place to which this one gives rise, linked to it; `why` is one of `links.TITLES`.
+
+        It is asked for by whom this one was asked for, unless `applicant_id` says otherwise. Errors: as `open`.
+        """
+        kind = casetype(type_id)
+        case = type(self)(
+            **_seat(session, kind, kind.initial_stage(), at),
+            **{name: getattr(self, name) for name in ("estate_id", "place", "path", "committee_id")},
+            applicant_id=applicant_id or self.applicant_id,
+            details=parse(kind.Details, details, at).model_dump(mode="json"),
+            law_day=at.astimezone(OFFICE_ZONE).date(),
+        )
+        clocks = case._begin(session)
+        case._start_clocks(kind.initial_stage(), clocks)
+        session.add(Link(from_id=self.id, to_id=case.id, why=why, at=at))  # type: ignore[arg-type]
+        case._record(session, "open", None, by, None, at, at, case.details | {"arises_from": self.number}, None, clocks)
         return case
 
     def reopened(self, session: Session, *, by: Actor, at: datetime, facts: Mapping[str, Any]) -> "Case":
@@ -554,7 +586,7 @@ class Case(SQLModel, table=True):
 
 CHANGES = (
     "stage", "desk", "details", "stage_since", "closed_at", "outcome", "assignee_id", "next_due_at", "warn_at",
-    "period_ends_at", "is_paused", "last_seq", "last_hash", "last_at",
+    "period_ends_at", "is_paused", "serves", "last_seq", "last_hash", "last_at",
 )  # fmt: skip
 """The columns that an event may change, written together."""
 LINE = ("clock_id", "what", "at", "old_due", "new_due", "generation")
@@ -567,6 +599,9 @@ LEDGER_TITLES = {
     "attach": "提交材料",
     "retry": "重试搁置的计时",
     "agenda": "列入议程",
+    "agenda_result": "会议处理结果",
+    "committee": "业主委员会职责变更",
+    "linked": "关联案件进展",
     "re_base": "期限重算",
 }
 """What else than a type's own events and a ladder's steps stands in ledgers."""

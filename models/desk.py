@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, update
 from sqlmodel import Session, col
 
-from .access import DESK_OF_ROLE, visible_to
+from .access import ACTS_AS_COMMITTEE, DESK_OF_ROLE, visible_to
 from .case import Case, CaseEvent
 from .notices import Notice
 from .people import Desk, Person, Role
@@ -88,13 +88,17 @@ def _at_my_desks(person: Person) -> tuple[ColumnElement[bool], ColumnElement[boo
     party: dict[Any, ColumnElement[bool]] = {}
     for post in (post for hand in person.hands for post in hand.posts):
         desk = DESK_OF_ROLE.get(Role(post.role))
-        if desk is None:
-            continue
-        here = col(Case.desk) == desk
-        if desk == Desk.APPLICANT:
-            party[desk, post.body_id] = and_(here, col(Case.applicant_id) == post.body_id)
-        elif desk == Desk.COMMITTEE:
-            party[desk, post.body_id] = and_(here, col(Case.committee_id) == post.body_id)
-        else:
-            office[desk, post.area_path] = and_(here, col(Case.path).like(f"{post.area_path}%"))
+        here = and_(col(Case.desk) == desk, col(Case.path).like(f"{post.area_path}%"))
+        if desk == Desk.RESIDENTS:
+            party[desk, post.area_path] = here
+        elif desk and desk.is_office:
+            office[desk, post.area_path] = here
+        if post.body_id:
+            party[Desk.APPLICANT, post.body_id] = and_(
+                col(Case.desk) == Desk.APPLICANT, col(Case.applicant_id) == post.body_id
+            )
+        if post.body_id and post.role in ACTS_AS_COMMITTEE:
+            party[Desk.COMMITTEE, post.body_id] = and_(
+                col(Case.desk) == Desk.COMMITTEE, col(Case.committee_id) == post.body_id
+            )
     return or_(false(), *office.values()), or_(false(), *party.values())

@@ -1,7 +1,7 @@
 """Who is told: the person a step of a ladder is meant for, or the next one who is there to be told."""
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
@@ -30,7 +30,10 @@ class Directory:
 
     day: date
     heads: dict[tuple[Role, str], list[int]]
-    parties: dict[tuple[Role, int], list[int]]
+    parties: dict[int, list[int]]
+    """By body: who acts for it."""
+    residents: dict[str, list[int]]
+    """By path of a community: who works at its residents' committee."""
     there: set[int]
     """Whose account is open and who holds a post: who has left, and still has cases, is not told of them."""
     stands_in: dict[int, int]
@@ -44,7 +47,8 @@ class Directory:
         bodies = {body for case in cases for body in (case.applicant_id, case.committee_id) if body}
         held = or_(
             col(Post.area_path).in_(paths) & col(Post.role).in_([*HEAD_OF_DESK.values(), Role.DUTY]),
-            col(Post.body_id).in_(bodies) & col(Post.role).in_([Role.AGENT, Role.COMMITTEE]),
+            col(Post.body_id).in_(bodies),
+            col(Post.area_path).in_(paths) & (col(Post.role) == Role.RESIDENTS),
         )
         posts = [
             post for post in session.scalars(select(Post).where(held).order_by(col(Post.id))) if post.is_held_on(day)
@@ -53,7 +57,8 @@ class Directory:
         directory = cls(
             day=day,
             heads=_by([((Role(post.role), post.area_path), post.person_id) for post in posts]),
-            parties=_by([((Role(post.role), post.body_id), post.person_id) for post in posts if post.body_id]),
+            parties=_by([(post.body_id, post.person_id) for post in posts if post.body_id]),
+            residents=_by([(post.area_path, post.person_id) for post in posts if post.role == Role.RESIDENTS]),
             there=set(),
             stands_in=Substitution.of_day(session, day),
             street_officers=_street_officers(session, outside) if outside else {},
@@ -84,11 +89,14 @@ class Directory:
         if target == "street_officer":
             return self.present(self.street_officers.get(case.id or 0)) or self.heads_from("street", case)
         if target == "party":
-            body, role = (
-                (case.committee_id, Role.COMMITTEE) if desk == Desk.COMMITTEE else (case.applicant_id, Role.AGENT)
-            )
-            return self._all_present(self.parties.get((role, body or 0), ())) or self.heads_from("street", case)
+            return self._all_present(self._party(case, desk)) or self.heads_from("street", case)
         raise ValueError(f"no such target: {target}")
+
+    def _party(self, case: Case, desk: Desk) -> Sequence[int]:
+        if desk == Desk.RESIDENTS:
+            return self.residents.get(path_at(case.path, "community"), ())
+        body = case.committee_id if desk == Desk.COMMITTEE else case.applicant_id
+        return self.parties.get(body or 0, ())
 
     def heads_from(self, level: str, case: Case) -> list[int]:
         """The heads at that level; where there is none, those above; at last the duty desk."""

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from .case import Case
 
 
+class Later(Exception):
+    """Somebody holds the other case, or is opening it at this moment: come again.
+
+    Waiting for one case while holding another could end in a deadlock.
+    """
+
+
 class Link(SQLModel, table=True):
     """`from_id` gave rise to `to_id`; closing one never loses the other."""
 
@@ -19,10 +26,26 @@ class Link(SQLModel, table=True):
     from_id: int = reference("case.id", index=True)
     to_id: int = reference("case.id", index=True)
     why: str
-    """`reopened`, …"""
+    """One of `TITLES`."""
     at: datetime = instant()
 
     __table_args__ = (Index("uq_link_from_id_to_id_why", "from_id", "to_id", "why", unique=True),)
+
+
+TITLES = {
+    "reopened": "重新办理",
+    "not_an_emergency": "不属应急，转日常使用",
+    "emergency": "会议决定应急维修",
+    "action": "会议交办事项",
+    "referred": "上报上级会议",
+    "formation_failed": "筹备未成，提请代行",
+    "reelection_failed": "换届未成，提请代行",
+    "elected": "选举产生，办理备案",
+    "term": "任期届满换届",
+    "too_few": "委员人数不足，提前换届",
+    "finding": "服务评价扣分事项",
+}
+"""Why one case gave rise to another, as screens say it."""
 
 
 def arising(session: Session, case_id: int, why: str | None = None) -> "list[Case]":

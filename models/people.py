@@ -16,6 +16,7 @@ class Desk(StrEnum):
 
     APPLICANT = "applicant"
     COMMITTEE = "committee"
+    RESIDENTS = "residents"
     STREET = "street"
     DISTRICT = "district"
     CITY = "city"
@@ -39,6 +40,7 @@ LEVEL_OF_DESK = {Desk.STREET: "street", Desk.DISTRICT: "district", Desk.CITY: "c
 DESK_TITLES = {
     Desk.APPLICANT: "申请人",
     Desk.COMMITTEE: "业主委员会",
+    Desk.RESIDENTS: "社区居民委员会",
     Desk.STREET: "街道办事处",
     Desk.DISTRICT: "区住房和建设部门",
     Desk.CITY: "市维修资金管理机构",
@@ -50,6 +52,7 @@ class Role(StrEnum):
     AGENT = "agent"
     COMMITTEE = "committee"
     OWNER = "owner"
+    RESIDENTS = "residents"
     CLERK = "clerk"
     HEAD = "head"
     REVIEWER = "reviewer"
@@ -69,6 +72,7 @@ ROLE_TITLES = {
     Role.AGENT: "物业服务企业经办人",
     Role.COMMITTEE: "业委会委员",
     Role.OWNER: "业主",
+    Role.RESIDENTS: "居委会工作人员",
     Role.CLERK: "街道经办人",
     Role.HEAD: "街道负责人",
     Role.REVIEWER: "区审核人",
@@ -86,7 +90,8 @@ class Body(SQLModel, table=True):
 
     id: int | None = primary_key()
     kind: str
-    """`company`, `committee`, `residents_committee`, `street_office`, `district_housing`, `fund_centre`."""
+    """`company`, `committee`, `residents_committee`, `owners` (业主联名), `department`, `street_office`, `district_housing`,
+    `fund_centre`."""
     name: str = Field(unique=True)
     code: str | None = None
     area_id: int | None = reference("area.id", nullable=True, index=True)

@@ -17,7 +17,7 @@ from .casetypes import casetypes
 from .casetypes.facts import Day, Facts, Line, Paragraph
 from .clock import WHOLE_CASE
 from .errors import Conflict, Invalid
-from .rules import Rule, Rulebook, Step, rulebook, shipped_ladders
+from .rules import VALUES, Rule, Rulebook, Step, rulebook, shipped_ladders
 from .territory import Area
 from .worktime import Limit
 
@@ -29,7 +29,7 @@ class RuleWanted(Facts):
 
     id: str = Field(title="规则", max_length=100)
     area: str | None = Field(None, title="适用区域", max_length=20, description="a district's code; none: everywhere")
-    value: str = Field(title="时限", max_length=60)
+    value: str = Field(title="时限", max_length=2000)
     source: Line = Field(title="依据")
     article: str = Field("", title="条款", max_length=200)
     confidence: Literal["verified", "secondary", "unverified"] = Field(title="把握程度")
@@ -54,7 +54,7 @@ class RulePlan:
     @property
     def title(self) -> str:
         until = f"至{_spoken(self.rule.effective_to)}" if self.rule.effective_to else "起"
-        limit = "" if self.rule.fact else f"{self.rule.limit.chinese}，"
+        limit = "" if self.rule.fact else f"{self.rule.chinese}，"
         return (
             f"{self.rule.title}第{self.rule.version}版：{limit}{self.area}，{_spoken(self.rule.effective_from)}{until}"
         )
@@ -107,17 +107,16 @@ def _followed(versions: list[Rule], path: str, day: date) -> Rule:
 
 
 def _judge_value(rule: Rule, follows: Rule) -> None:
-    if bool(rule.fact) != bool(follows.fact):
-        kind = "由案件中的日期决定" if follows.fact else "固定的时限"
-        raise Invalid(f"“{rule.title}”是{kind}，不能改成另一种。", field="value")
-    if rule.fact:
-        if rule.fact != follows.fact:
-            raise Invalid(f"“{rule.title}”取自案件中的“{follows.fact}”，不能改取别的日期。", field="value")
-        return
     try:
-        Limit.parse(rule.value)
+        kind = rule.kind
     except ValueError as error:
         raise Invalid(str(error), field="value") from None
+    if kind != follows.kind:
+        raise Invalid(f"“{rule.title}”的值是{VALUES[follows.kind]}，不能改成另一种。", field="value")
+    if rule.fact != follows.fact:
+        raise Invalid(f"“{rule.title}”取自案件中的“{follows.fact}”，不能改取别的日期。", field="value")
+    if kind == "count" and not rule.count:
+        raise Invalid("范围的下限大于上限。", field="value")
 
 
 def _judge_ladder(rule: Rule, follows: Rule) -> None:
@@ -129,7 +128,9 @@ def _judge_ladder(rule: Rule, follows: Rule) -> None:
     steps = shipped_ladders().get(rule.ladder)
     if steps is None:
         raise Invalid(f"没有名为“{rule.ladder}”的催办阶梯；现有：{'、'.join(shipped_ladders())}。", field="ladder")
-    if rule.fact or (rule.ladder == follows.ladder and rule.limit.is_by_the_hour == follows.limit.is_by_the_hour):
+    if rule.kind != "limit" or (
+        rule.ladder == follows.ladder and rule.limit.is_by_the_hour == follows.limit.is_by_the_hour
+    ):
         return
     if rule.limit.is_by_the_hour != climbs_by_the_hour(steps):
         unit = "按小时" if rule.limit.is_by_the_hour else "按日"
@@ -147,7 +148,7 @@ def _judge_use(book: Rulebook, rule: Rule) -> None:
     """Periods run whole days; what extends a limit has the limit's unit."""
     for kind in casetypes().values():
         for stage in kind.stages():
-            if rule.fact:
+            if rule.kind != "limit":
                 continue
             if rule.limit.is_by_the_hour and rule.id in (*(period.rule for period in stage.periods), stage.pause):
                 raise Invalid(f"“{kind.title}”的“{stage.title}”用它作期间，期间按整日计，不能用小时。", field="value")
@@ -189,7 +190,8 @@ def _stages(rule_id: str) -> Iterator[tuple[str, str]]:
 
 
 def uses() -> dict[str, list[tuple[str, str]]]:
-    """By rule: the (case type, stage) titles that it limits, pauses or extends, in the order of the procedures."""
+    """By rule: the (case type, stage) titles that it limits, pauses or extends, or whose conditions go by it, in the order of
+    the procedures."""
     found: dict[str, list[tuple[str, str]]] = {}
     for kind in casetypes().values():
         for stage in kind.stages():
@@ -198,6 +200,8 @@ def uses() -> dict[str, list[tuple[str, str]]]:
                     found.setdefault(rule_id, []).append((kind.title, stage.title))
         if kind.case_deadline:
             found.setdefault(kind.case_deadline, []).append((kind.title, kind.title_of_limit(WHOLE_CASE)))
+        for rule_id in kind.consults:
+            found.setdefault(rule_id, []).append((kind.title, "办理条件"))
     return found
 
 

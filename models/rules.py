@@ -6,11 +6,13 @@ started, takes the version in force on that day (design: an old case ends under 
 """
 
 import json
+import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +23,7 @@ from sqlmodel import Field, Session, SQLModel, col
 
 from .db import primary_key, reference
 from .errors import Conflict
+from .money import yuan
 from .settings import settings
 from .territory import within
 from .worktime import Limit
@@ -30,8 +33,21 @@ LADDERS = "ladders.toml"
 CONFIDENCE_TITLES = {"verified": "已核实", "secondary": "二手来源", "unverified": "未核实"}
 
 
+AMOUNT = re.compile(r"(\d{1,12})\.(\d{2})元")
+SHARE = re.compile(r"(\d{1,3})%")
+COUNT = re.compile(r"(\d{1,6})\.\.(\d{1,6})")
+LIST = "list:"
+VALUES = {
+    "limit": "时限，如 5wd", "fact": "案件中的日期", "amount": "金额，如 20000.00元", "share": "比例，如 50%", "count": "数目的范围，如 7..10",
+    "list": "清单，如 list:甲；乙",
+}  # fmt: skip
+"""What a rule's value can be, and how it is written."""
+
+
 class Rule(SQLModel, table=True):
-    """One version of one limit. `value` is a limit (`5wd`) or `fact:NAME`, where the day stands in the case."""
+    """One version of one rule. `value` is a limit (`5wd`), or `fact:NAME`, where the day stands in the case; or else what a
+    stage's conditions go by: an amount (`20000.00元`), a share (`50%`), a range of numbers (`7..10`, both included), or a list
+    (`list:甲；乙`)."""
 
     pk: int | None = primary_key()
     id: str
@@ -61,8 +77,56 @@ class Rule(SQLModel, table=True):
     __table_args__ = (Index("uq_rule_id_version_area_path", "id", "version", "area_path", unique=True),)
 
     @property
+    def kind(self) -> str:
+        """One of `VALUES`; raises ValueError with a sentence where the value is none of them."""
+        for kind, written in (("amount", AMOUNT), ("share", SHARE), ("count", COUNT)):
+            if written.fullmatch(self.value):
+                return kind
+        if self.value.startswith(LIST):
+            return "list"
+        return "fact" if self.fact else "limit" if Limit.parse(self.value) else ""
+
+    @property
     def limit(self) -> Limit:
         return Limit.parse(self.value)
+
+    @property
+    def amount(self) -> int:
+        """In fen."""
+        yuan, fen = self._written(AMOUNT)
+        return int(yuan) * 100 + int(fen)
+
+    @property
+    def share(self) -> Fraction:
+        return Fraction(int(self._written(SHARE)[0]), 100)
+
+    @property
+    def count(self) -> range:
+        least, most = self._written(COUNT)
+        return range(int(least), int(most) + 1)
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        return tuple(entry for part in self.value.removeprefix(LIST).split("；") if (entry := part.strip()))
+
+    @property
+    def chinese(self) -> str:
+        """The value in words."""
+        kind = self.kind
+        if kind == "amount":
+            return f"{yuan(self.amount)}元"
+        if kind == "count":
+            least, most = self.count[0], self.count[-1]
+            return f"{least}" if least == most else f"{least}至{most}"
+        if kind == "list":
+            return "；".join(self.entries)
+        return self.title if kind == "fact" else self.value if kind == "share" else self.limit.chinese
+
+    def _written(self, how: re.Pattern[str]) -> tuple[str, ...]:
+        match = how.fullmatch(self.value)
+        if match is None:
+            raise ValueError(f"规则“{self.id}”的值“{self.value}”不是这里要用的：应为{'；'.join(VALUES.values())}之一。")
+        return match.groups()
 
     @property
     def fact(self) -> str | None:

@@ -15,7 +15,7 @@ from .db import write
 from .editions import calendar
 from .ladder import ladder
 from .people import Desk
-from .rules import Rule, rulebook
+from .rules import Rule
 from .worktime import at_office_open
 
 ABOVE = {Desk.STREET: Desk.DISTRICT, Desk.DISTRICT: Desk.CITY, Desk.CITY: Desk.CITY}
@@ -91,7 +91,7 @@ class Pause(ClockEvent):
             return "本环节已经中止计时。"
         if clock.is_late(move.at):
             return f"期限已于 {clock.due_day} 24时届满，届满之后不能中止。"
-        rule = _rule(move, _stage(move).pause)
+        rule = move.rule(_stage(move).pause or "")
         if rule.once and _was_paused_by(move, clock, rule):
             return f"本环节只能中止一次（{rule.source}{rule.article}），已经中止过。"
         return None
@@ -148,7 +148,7 @@ class AskExtension(ClockEvent):
             return f"延期须在期限届满之前申请，期限已于 {clock.due_day} 24时届满。"
         if _pending(move, clock):
             return "已有一项延期申请等待批准。"
-        rule = _rule(move, _stage(move).extension)
+        rule = move.rule(_stage(move).extension or "")
         if rule.once and clock.extensions:
             return f"本环节只能延期一次（{rule.source}{rule.article}），已经延期过。"
         if rule.limit.unit != clock.allowed.unit:
@@ -211,7 +211,10 @@ class PutOff(ClockEvent):
     by_head = True
 
     def desk(self, kind: type[CaseType], stage: Stage) -> Desk | None:
-        return ABOVE.get(_office_of(stage), Desk.STREET) if stage.deadline else None
+        if not stage.deadline:
+            return None
+        # the letters to an applicant or a committee are the street's own
+        return ABOVE[stage.desk] if stage.desk and stage.desk.is_office else Desk.STREET
 
     def obstacle(self, move: Move) -> str | None:
         clock = _deadline(move)
@@ -278,10 +281,6 @@ def _clock(move: Move) -> Clock:
     clock = _deadline(move)
     assert clock is not None
     return clock
-
-
-def _rule(move: Move, rule_id: str | None) -> Rule:
-    return rulebook(move.session).in_force(rule_id or "", move.case.law_day, move.case.path)
 
 
 def _was_paused_by(move: Move, clock: Clock, rule: Rule) -> bool:

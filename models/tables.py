@@ -6,6 +6,7 @@ from . import (
     agenda,
     case,
     clock,
+    committees,
     decisions,
     documents,
     editions,
@@ -26,6 +27,6 @@ from . import (
 METADATA = SQLModel.metadata
 
 __all__ = [
-    "METADATA", "agenda", "case", "clock", "decisions", "documents", "editions", "jobs", "lateness", "links", "messages", "notices", "office", "people",
+    "METADATA", "agenda", "case", "clock", "committees", "decisions", "documents", "editions", "jobs", "lateness", "links", "messages", "notices", "office", "people",
     "proposals", "publicity", "rules", "signin", "territory",
 ]  # fmt: skip

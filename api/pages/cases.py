@@ -11,20 +11,20 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from models.access import estates_visible_to, must_note, see
+from models.access import DESK_OF_ROLE, applicants, estates_visible_to, must_note, opens_for, see
 from models.case import Case, CaseEvent
 from models.casetypes import casetype, casetypes
 from models.decisions import Decision
 from models.dossier import Dossier, Offer, dossier, said, told_events
 from models.errors import Forbidden, Invalid
 from models.lists import CaseQuery, page_of, total_of
-from models.people import Body, Desk, Person, Role
+from models.people import Desk, Person, Post, Role
 from models.territory import Area, Estate
 from models.what_if import WhatIf, read_as_of, what_if
 from models.wording import day, last_day, short_day
 from models.worktime import Limit
 
-from ..cases import may_open, may_open_at_counter, names, open_case
+from ..cases import names, open_case
 from ..deps import Db, Me
 from .forms import Attempt, Input, Options, Typed, attempt, backdate, facts_of, inputs, local, text
 from .lines import heading, lines
@@ -143,14 +143,14 @@ def _chip(session: Session, name: str, value: str, titles: Mapping[str, tuple[st
 
 def ways_to_open(me: Person) -> list[tuple[str, str]]:
     """Where this person may open a case, and what that is called for them."""
-    kinds = list(casetypes().values())
-    if me.has_role(Role.AGENT):
-        title = f"新建{kinds[0].title}申请" if len(kinds) == 1 else "新建申请"
-    elif me.has_role(Role.CLERK, Role.HEAD):
-        title = "窗口代录"
-    else:
-        return []
-    return [("/cases/new", title)]
+    if me.has_role(Role.CLERK, Role.HEAD):
+        return [("/cases/new", "窗口代录")]
+    return [("/cases/new", "新建申请")] if any(post.body_id and not _is_office(post) for post in me.posts) else []
+
+
+def _is_office(post: Post) -> bool:
+    desk = DESK_OF_ROLE.get(Role(post.role))
+    return desk is None or desk.is_office
 
 
 @router.get("/cases/new")
@@ -158,7 +158,7 @@ def new_case(
     request: Request, session: Db, me: Me, here: Here, type: str | None = None, estate: int | None = None
 ) -> HTMLResponse:
     """The form of `type` (the first one installed), for the estates one may open a case for."""
-    return _new_page(request, session, me, type or next(iter(casetypes())), str(estate or ""))
+    return _new_page(request, session, me, type or "", str(estate or ""))
 
 
 @router.post("/cases")
@@ -185,13 +185,17 @@ def create_case(request: Request, session: Db, me: Me, here: Here, typed: Typed)
 def _new_page(
     request: Request, session: Session, me: Person, type_id: str, estate: str, tried: Attempt | None = None
 ) -> HTMLResponse:
-    kind = casetype(type_id)
-    seen = session.scalars(estates_visible_to(me).order_by(col(Estate.name)))
-    places = [place for place in seen if may_open(me, place) or may_open_at_counter(me, place)]
-    companies = names(session, Body, {place.company_id for place in places if place.company_id})
-    at_counter = not me.has_role(Role.AGENT)
     if not ways_to_open(me):
-        raise Forbidden("案件由物业服务企业的经办人提出，或由街道窗口代录，您没有这一权限。")
+        raise Forbidden("案件由申请单位的经办人提出，或由街道窗口代录，您没有这一权限。")
+    kinds = [kind for kind in casetypes().values() if kind.opened_by]
+    kind = casetype(type_id) if type_id else kinds[0]
+    seen = session.scalars(estates_visible_to(me).order_by(col(Estate.name))).all()
+    bodies = applicants(session, kind, seen)
+    places = [
+        (str(place.id), place.name, found[0].name)
+        for place in seen
+        if (found := opens_for(me, bodies[place.id or 0], place))
+    ]
     refused = tried.refused if tried else None
     return page(
         request,
@@ -199,10 +203,10 @@ def _new_page(
         me,
         status=refused.status if refused else 200,
         kind=kind,
-        kinds=list(casetypes().values()),
-        estates=[(str(place.id), place.name, companies.get(place.company_id or 0)) for place in places],
-        estate=estate or (str(places[0].id) if len(places) == 1 else ""),
-        at_counter=at_counter,
+        kinds=kinds,
+        estates=places,
+        estate=estate or (places[0][0] if len(places) == 1 else ""),
+        at_counter=me.has_role(Role.CLERK, Role.HEAD),
         fields=inputs(kind.Details.model_json_schema(), tried.typed if tried else None),
         tried=tried,
     )

@@ -32,9 +32,8 @@ from models.proposals import (
 from models.rebase import FIGURES, KEPT
 from models.reference import names_of
 from models.rule_changes import row, uses
-from models.rules import CONFIDENCE_TITLES, Rule, ladder_titles, rulebook
+from models.rules import CONFIDENCE_TITLES, LIST, VALUES, Rule, ladder_titles, rulebook
 from models.territory import Area
-from models.worktime import Limit
 
 from ..deps import Db, Me
 from ..estates import Key, bounded
@@ -190,6 +189,8 @@ WANTED = {"notice": _notice, "file": _file, "closed": _closed, "reopened": _reop
 def _rule_of(rule_id: str, typed: FormData) -> dict[str, Any]:
     day = text(typed, "effective_from")
     value = text(typed, "value").strip()
+    if "list" in typed:
+        value = LIST + "；".join(line.strip() for line in value.splitlines() if line.strip())
     wanted: dict[str, Any] = {
         "id": rule_id,
         "area": text(typed, "area") or None,
@@ -252,6 +253,7 @@ def _rule_form(
         area=area,
         districts=districts,
         units=UNITS,
+        written=VALUES[now.kind],
         confidences=CONFIDENCE_TITLES,
         ladders=list(ladder_titles().items()),
         known=_known(now, here.today),
@@ -262,11 +264,14 @@ def _rule_form(
     )
 
 
+VALUE_TITLES = {"limit": "时限", "fact": "时限"}
+
+
 def _known(now: Rule, today: date) -> dict[str, Any]:
     """What the form shows at first: the version that holds, and the first day on which another could."""
-    limit = None if now.fact else Limit.parse(now.value)
+    limit = now.limit if now.kind == "limit" else None
     return {
-        "value": str(limit.value) if limit else now.value,
+        "value": str(limit.value) if limit else "\n".join(now.entries) if now.kind == "list" else now.value,
         "unit": limit.unit if limit else "",
         "source": now.source,
         "article": now.article,
@@ -298,7 +303,7 @@ def _lines(before: Rule | None, after: Rule, area_before: str, area: str) -> lis
         until = f"至{day(rule.effective_to)}" if rule.effective_to else "起"
         return {
             "版本": f"第{rule.version}版",
-            "时限": rule.value if rule.fact else rule.limit.chinese,
+            VALUE_TITLES.get(rule.kind, "内容"): rule.value if rule.fact else rule.chinese,
             "适用区域": place,
             "立案日": f"{day(rule.effective_from)}{until}",
             "依据": rule.source,

@@ -29,12 +29,13 @@ from statemachine.exceptions import TransitionNotAllowed
 from ..clock import WHOLE_CASE
 from ..errors import Conflict, Forbidden, Invalid
 from ..people import Actor, Desk
+from ..rules import Rule, rulebook
 from ..settings import settings
 from ..worktime import OFFICE_ZONE
 from .facts import Cents, Day, Facts, Line, Paragraph, Wrong, parse
 
 if TYPE_CHECKING:
-    from ..case import Case
+    from ..case import Case, CaseEvent
     from ..clock import Clock
 
 
@@ -142,6 +143,18 @@ class Move:
     record: dict[str, Any] = field(default_factory=dict)
     """What the ledger line shall say beside what was stated: sums that a paper names, as they were then."""
 
+    def arises(self, type_id: str, *, why: str, applicant_id: int | None = None, **details: Any) -> "Case":
+        """Open the linked case to which this event gives rise, in its transaction; its number stands in the ledger line."""
+        made = self.case.arising(
+            self.session, type_id, why=why, by=self.by, at=self.at, details=details, applicant_id=applicant_id
+        )
+        self.record.setdefault("cases", []).append(made.number)
+        return made
+
+    def rule(self, rule_id: str) -> Rule:
+        """The version in force on the case's law day, where the case is. Errors: `Conflict` where there is none."""
+        return rulebook(self.session).in_force(rule_id, self.case.law_day, self.case.path)
+
     @property
     def today(self) -> date:
         return self.at.astimezone(OFFICE_ZONE).date()
@@ -222,6 +235,17 @@ class CaseType(StateChart[_Seat]):
     enterable_afterwards: ClassVar[set[str]] = set()
     """Events whose day may lie before they are typed (补录)."""
     reopening: ClassVar[Reopening | None] = None
+    consults: ClassVar[tuple[str, ...]] = ()
+    """Rules that its conditions go by, beside those that limit its stages: amounts, shares, numbers, lists (`Move.rule`)."""
+    opened_by: ClassVar[tuple[str, ...]] = ("company",)
+    """Kinds of bodies that may ask for it (`Body.kind`); the first is the one a street's clerk enters it for."""
+
+    @classmethod
+    def afterwards(cls, session: Session, case: "Case", event: "CaseEvent", at: datetime) -> None:
+        """What an event of a locked case means for others, within the hand-off that carries it on.
+
+        Lock what else is touched without waiting; raise `links.Later` where somebody holds it.
+        """
 
     # --- what the desk asks ---
 

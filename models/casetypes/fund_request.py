@@ -10,7 +10,6 @@ from ..decisions import decision_for, held
 from ..money import yuan
 from ..people import Desk
 from ..publicity import Publicity
-from ..rules import rulebook
 from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
 
 EXCLUSIONS: dict[str, Any] = {
@@ -365,7 +364,6 @@ class FundRequest(CaseType):
         facts = move.facts
         if facts is None:
             return None
-        book = rulebook(move.session)
         steps = {
             "plan_publicity": ("方案公示", "fund.plan_publicity"),
             "notice": ("会议通知", "fund.assembly_notice"),
@@ -380,7 +378,7 @@ class FundRequest(CaseType):
             if ended and first <= ended:
                 return Wrong(f"{step}_from", f"{title}应在上一步于 {ended} 结束之后开始，填写的首日是 {first}。")
             if rule_id:
-                rule = book.in_force(rule_id, move.case.law_day, move.case.path)
+                rule = move.rule(rule_id)
                 days = (last - first).days + 1
                 if days < rule.limit.value:
                     needed = f"{title}须满{rule.limit.value}日（{rule.source}{rule.article}）"

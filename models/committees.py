@@ -1,0 +1,135 @@
+"""Who is an estate's committee: the one its owners elected (业主委员会), or the residents' committee that acts for it (居代业).
+
+One is in office at a time. What it is in open cases follows it: whoever takes office acts at the committee's desk of every
+open case of the estate from then on, and each of those cases says so in its ledger.
+"""
+
+from datetime import date, datetime
+
+from sqlalchemy import Index, select, text
+from sqlmodel import Session, SQLModel, col
+
+from .case import Case
+from .db import instant, primary_key, reference, write
+from .links import Later
+from .people import SYSTEM, Body
+from .territory import Estate
+
+
+class Committee(SQLModel, table=True):
+    """A committee's time in office: `elected`, or `acting`."""
+
+    id: int | None = primary_key()
+    estate_id: int = reference("estate.id")
+    body_id: int = reference("body.id", index=True)
+    kind: str
+    case_id: int | None = reference("case.id", nullable=True, index=True)
+    """The case that put it in office."""
+    seats: int = 0
+    """How many members it was elected with, alternates not counted (条例 Art. 41 measures by it)."""
+    from_day: date
+    to_day: date | None = None
+    """The last day of its term; None: unknown."""
+    ended_at: datetime | None = instant(nullable=True)
+    ended_why: str | None = None
+
+    __table_args__ = (
+        Index("uq_committee_in_office", "estate_id", unique=True, postgresql_where=text("ended_at is null")),
+        Index("ix_committee_estate_id", "estate_id"),
+        Index("ix_committee_to_day", "to_day", postgresql_where=text("ended_at is null")),
+    )
+
+
+class Member(SQLModel, table=True):
+    """Somebody elected: a member (委员), or an alternate (候补委员) who follows in the order of votes."""
+
+    __tablename__ = "committee_member"
+    id: int | None = primary_key()
+    committee_id: int = reference("committee.id", index=True)
+    name: str
+    unit: str
+    post: str
+    """`chair`, `deputy`, `member` or `alternate`."""
+    rank: int
+    """Place in the order of votes, from 1."""
+    from_day: date
+    to_day: date | None = None
+    """The day on which the post ended."""
+    why: str | None = None
+
+
+POSTS = {"chair": "主任", "deputy": "副主任", "member": "委员", "alternate": "候补委员"}
+
+
+def in_office(session: Session, estate_id: int | None) -> Committee | None:
+    if estate_id is None:
+        return None
+    return session.scalar(
+        select(Committee).where(col(Committee.estate_id) == estate_id, col(Committee.ended_at).is_(None))
+    )
+
+
+def members(session: Session, committee: Committee) -> list[Member]:
+    """Who sits on it now, alternates last, each in the order of votes."""
+    seated = select(Member).where(col(Member.committee_id) == committee.id, col(Member.to_day).is_(None))
+    found = session.scalars(seated.order_by(col(Member.rank), col(Member.id)))
+    return sorted(found, key=lambda member: member.post == "alternate")
+
+
+def take_office(
+    session: Session,
+    estate: Estate,
+    body: Body,
+    *,
+    kind: str,
+    case: Case | None,
+    from_day: date,
+    to_day: date | None,
+    seats: int = 0,
+    at: datetime,
+) -> Committee:
+    """Put a committee in office, in place of the one there was. Open cases are told by `follow`, in the hand-off."""
+    before = in_office(session, estate.id)
+    if before:
+        write(session, before, ended_at=at, ended_why="succeeded")
+    made = Committee(
+        estate_id=estate.id,  # type: ignore[arg-type]
+        body_id=body.id,  # type: ignore[arg-type]
+        kind=kind,
+        case_id=case.id if case else None,
+        seats=seats,
+        from_day=from_day,
+        to_day=to_day,
+    )
+    session.add(made)
+    write(session, estate, committee_id=body.id)
+    session.flush()
+    return made
+
+
+def leave_office(session: Session, committee: Committee, *, why: str, at: datetime) -> None:
+    """End its time in office with nobody to follow: the estate has no committee until one takes office."""
+    write(session, committee, ended_at=at, ended_why=why)
+    write(session, session.get_one(Estate, committee.estate_id), committee_id=None)
+
+
+def follow(session: Session, estate_id: int, at: datetime) -> None:
+    """Let the estate's open cases know its committee. Raises `Later` where somebody holds one of them."""
+    estate = session.get_one(Estate, estate_id, populate_existing=True)
+    stale = (
+        select(Case)
+        .where(
+            col(Case.estate_id) == estate_id,
+            col(Case.closed_at).is_(None),
+            col(Case.committee_id).is_distinct_from(estate.committee_id),
+        )
+        .order_by(col(Case.id))
+    )
+    held = list(session.scalars(stale.with_for_update(skip_locked=True), execution_options={"populate_existing": True}))
+    if len(held) < len(session.scalars(stale.with_only_columns(col(Case.id))).all()):
+        raise Later
+    body = session.get(Body, estate.committee_id) if estate.committee_id else None
+    for case in held:
+        write(session, case, committee_id=estate.committee_id)
+        facts = {"committee": body.name if body else ""}
+        case.remember("committee", facts, by=SYSTEM, at=max(at, case.last_at))
