@@ -19,7 +19,7 @@ from models.documents import Document, body_of
 from models.dossier import Dossier, Offer, ToldClock, ToldEvent, dossier, told_clocks, told_events
 from models.errors import Conflict, Forbidden, Invalid, NotFound
 from models.lists import CaseQuery, page_of, total_of
-from models.people import Body, Person
+from models.people import Person
 from models.territory import Estate
 from models.what_if import read_as_of, what_if
 from models.worktime import OFFICE_ZONE

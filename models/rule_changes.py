@@ -19,7 +19,6 @@ from .clock import WHOLE_CASE
 from .errors import Conflict, Invalid
 from .rules import VALUES, Rule, Rulebook, Step, rulebook, shipped_ladders
 from .territory import Area
-from .worktime import Limit
 
 EVERYWHERE = "/"
 

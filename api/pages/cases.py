@@ -24,7 +24,7 @@ from models.what_if import WhatIf, read_as_of, what_if
 from models.wording import day, last_day, short_day
 from models.worktime import Limit
 
-from ..cases import names, open_case
+from ..cases import open_case
 from ..deps import Db, Me
 from .forms import Attempt, Input, Options, Typed, attempt, backdate, facts_of, inputs, local, text
 from .lines import heading, lines
