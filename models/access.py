@@ -145,9 +145,11 @@ def see_decision(session: Any, person: Person, decision_id: int) -> Decision:
 
 def applicants(session: Session, kind: type[CaseType], places: Sequence[Estate]) -> dict[int, list[Body]]:
     """By estate: the bodies that may ask for such a case there, in the order of `CaseType.opened_by`. In one query."""
-    own = {body for place in places for body in (place.company_id, place.committee_id) if body}
+    own = {body for place in places for body in (place.company_id, place.committee_id, place.owners_id) if body}
     codes = {code for place in places for code in codes_of(place.path)}
-    there = and_(col(Body.kind).in_(set(kind.opened_by) - {"company", "committee"}), col(Area.code).in_(codes))
+    there = and_(
+        col(Body.kind).in_(set(kind.opened_by) - {"company", "committee", "owners"}), col(Area.code).in_(codes)
+    )
     rows = select(Body, col(Area.path)).outerjoin(Area, col(Area.id) == col(Body.area_id))
     found = session.execute(rows.where(or_(col(Body.id).in_(own), there)).order_by(col(Body.id))).tuples().all()
     return {
@@ -164,6 +166,8 @@ def _may_ask(wanted: str, body: Body, path: str | None, place: Estate) -> bool:
     if wanted == "committee":
         # a residents' committee that acts as one, too
         return body.id == place.committee_id
+    if wanted == "owners":
+        return body.id == place.owners_id
     return body.kind == wanted and path is not None and within(place.path, path)
 
 

@@ -72,7 +72,8 @@ def sync_territory(session: Session) -> int:
 
 
 class Estate(SQLModel, table=True):
-    """住宅区: lies in a community; run by a property company, and once elected by an owners' committee."""
+    """住宅区: lies in a community; run by a property company, and once elected by an owners' committee; `committee_id` is
+    also whoever acts as one."""
 
     id: int | None = primary_key()
     name: str
@@ -80,6 +81,8 @@ class Estate(SQLModel, table=True):
     path: str
     company_id: int | None = reference("body.id", nullable=True, index=True)
     committee_id: int | None = reference("body.id", nullable=True, index=True)
+    owners_id: int | None = reference("body.id", nullable=True, index=True)
+    """The owners who ask for something together (业主联名)."""
 
     __table_args__ = (Index("ix_estate_path", "path", postgresql_ops={"path": "text_pattern_ops"}),)
 

@@ -2,7 +2,7 @@
 
 莲花街道 in 福田区 is where things happen: clerk Zhou Min and head Wu Fang at the street office, reviewer He Jun and head Lin Hai at
 the district, payer Gao Yan at the city's fund centre, supervisor Shen Yi for the district; agent Li Na of the property company, Chen
-Bo of the owners' committee, owner Zhao Lei. Stranger Qian Wei is a clerk of 西丽街道 in 南山区 and must never get in.
+Bo of the owners' committee, Fang Ping of the residents' committee, owner Zhao Lei, who speaks for owners that join in asking. Stranger Qian Wei is a clerk of 西丽街道 in 南山区 and must never get in.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,14 +59,18 @@ def cast_of(session: Session) -> None:
     elsewhere = body(session, "street_office", "南山区街道办事处", "南街办", nanshan_street.id)
     company = body(session, "company", "莲心物业服务有限公司")
     committee = body(session, "committee", "莲花北村业主委员会")
+    residents = body(session, "residents_committee", "莲花街道北社区居民委员会", "莲北居", north.id)
+    owners = body(session, "owners", "莲花北村业主联名", None, north.id)
     estate = Estate(
-        name="莲花北村", area_id=north.id, path=north.path, company_id=company.id, committee_id=committee.id  # type: ignore[arg-type]
+        name="莲花北村", area_id=north.id, path=north.path,  # type: ignore[arg-type]
+        company_id=company.id, committee_id=committee.id, owners_id=owners.id,
     )  # fmt: skip
     session.add(estate)
     session.flush()
     person(session, "agent", "李娜", Role.AGENT, north.path, body_id=company.id)
     person(session, "committee", "陈博", Role.COMMITTEE, north.path, body_id=committee.id)
-    person(session, "owner", "赵磊", Role.OWNER, north.path, estate_id=estate.id)
+    person(session, "residents", "方萍", Role.RESIDENTS, north.path, body_id=residents.id)
+    person(session, "owner", "赵磊", Role.OWNER, north.path, estate_id=estate.id, body_id=owners.id)
     person(session, "clerk", "周敏", Role.CLERK, lianhua.path, body_id=street.id)
     person(session, "head", "吴芳", Role.HEAD, lianhua.path, body_id=street.id)
     person(session, "reviewer", "何军", Role.REVIEWER, futian.path, body_id=district.id)
