@@ -1,4 +1,4 @@
-"""Sample cases: some weeks of a trial office, lived through in order.
+"""Sample cases: some weeks of a trial office, lived through in order; fund requests here, the other types in `stories`.
 
 Each act happens at its own instant through the verbs of `Case`, and what time brings about in between (reminders, red
 cards, periods that end) is fired by the same code as in a running system. Nothing is written behind the ledger's back.
@@ -27,6 +27,8 @@ from models.people import Body, Desk, Person, Role
 from models.reading import square_metres
 from models.territory import Estate, Unit
 from models.worktime import OFFICE_ZONE, WorkCalendar
+
+from .stories import Telling, stories
 
 DECIDED = "enter_decided submit"
 PAID_OUT = "approve paid finished passed apply approve paid published"
@@ -142,10 +144,12 @@ def live(session: Session, at: datetime, buildings: Mapping[str, Sequence[int]])
             papers = _roster(name, sizes)
             Roster.read(session, estate, papers, filename=f"{name}业主名册.xlsx", by=agent, at=at - timedelta(days=150))
     lives = [Life(session, sample, book, today) for sample in SAMPLES]
-    acts = sorted((when, number, name) for number, life in enumerate(lives) for name, when in life.plan)
-    for when, number, name in acts:
+    tellings = [Telling(session, story, book, today) for story in stories()]
+    told: list[Life | Telling] = [*lives, *tellings]
+    acts = [(when, number, step) for number, one in enumerate(told) for step, when in one.plan]
+    for when, number, step in sorted(acts, key=lambda act: act[:2]):
         _let_time_pass(session, when)
-        lives[number].act(name, when)
+        told[number].act(step, when)  # type: ignore[arg-type]
     _let_time_pass(session, at)
     for life in lives:
         life.settle(at)

@@ -53,6 +53,8 @@ class Place(NamedTuple):
     company: str
     committee: tuple[Officer, ...] = ()
     buildings: tuple[int, ...] = ()
+    owner: Officer | None = None
+    """Who speaks for owners that ask together (业主联名)."""
 
 
 OFFICES = (
@@ -101,27 +103,88 @@ OVERSEERS = (
 CHEN = Officer("陈博", Role.COMMITTEE, "committee")
 PLACES = (
     # its roster is empty: whoever tries Banjie uploads one
-    Place("莲花北村", "440304008003", "莲心物业服务有限公司", (CHEN, Officer("苏红", Role.COMMITTEE))),
-    Place("景田雅居", "440304008014", "莲心物业服务有限公司", (CHEN, Officer("丁力", Role.COMMITTEE)), (36, 36)),
-    Place("彩田名苑", "440304008013", "莲心物业服务有限公司", (Officer("魏兰", Role.COMMITTEE),), (48, 24)),
-    Place("紫荆花园", "440304008006", "景和物业服务有限公司", (Officer("薛峰", Role.COMMITTEE),), (40, 40)),
-    Place("香蜜新居", "440304006015", "景和物业服务有限公司", (Officer("贾静", Role.COMMITTEE),), (64,)),
-    Place("梅林翠苑", "440304007025", "景和物业服务有限公司", (Officer("邹平", Role.COMMITTEE),), (32, 32)),
-    Place("莲塘居", "440304009009", "莲心物业服务有限公司", (Officer("熊辉", Role.COMMITTEE),), (56,)),
-    Place("后海雅苑", "440305007011", "南粤家园物业服务有限公司", (Officer("秦岚", Role.COMMITTEE),), (60,)),
-    Place("丽城小筑", "440305009014", "南粤家园物业服务有限公司", (), (48,)),
+    Place(
+        "莲花北村",
+        "440304008003",
+        "莲心物业服务有限公司",
+        (CHEN, Officer("苏红", Role.COMMITTEE)),
+        owner=Officer("赵磊", Role.OWNER, "owner"),
+    ),
+    Place(
+        "景田雅居",
+        "440304008014",
+        "莲心物业服务有限公司",
+        (CHEN, Officer("丁力", Role.COMMITTEE)),
+        (36, 36),
+        owner=Officer("童欣", Role.OWNER),
+    ),
+    Place(
+        "彩田名苑",
+        "440304008013",
+        "莲心物业服务有限公司",
+        (Officer("魏兰", Role.COMMITTEE),),
+        (48, 24),
+        owner=Officer("龚平", Role.OWNER),
+    ),
+    Place(
+        "紫荆花园",
+        "440304008006",
+        "景和物业服务有限公司",
+        (Officer("薛峰", Role.COMMITTEE),),
+        (40, 40),
+        owner=Officer("万玲", Role.OWNER),
+    ),
+    Place(
+        "香蜜新居",
+        "440304006015",
+        "景和物业服务有限公司",
+        (Officer("贾静", Role.COMMITTEE),),
+        (64,),
+        owner=Officer("段辉", Role.OWNER),
+    ),
+    Place(
+        "梅林翠苑",
+        "440304007025",
+        "景和物业服务有限公司",
+        (Officer("邹平", Role.COMMITTEE),),
+        (32, 32),
+        owner=Officer("雷蕾", Role.OWNER),
+    ),
+    Place(
+        "莲塘居",
+        "440304009009",
+        "莲心物业服务有限公司",
+        (Officer("熊辉", Role.COMMITTEE),),
+        (56,),
+        owner=Officer("侯军", Role.OWNER),
+    ),
+    Place(
+        "后海雅苑",
+        "440305007011",
+        "南粤家园物业服务有限公司",
+        (Officer("秦岚", Role.COMMITTEE),),
+        (60,),
+        owner=Officer("龙梅", Role.OWNER),
+    ),
+    Place("丽城小筑", "440305009014", "南粤家园物业服务有限公司", (), (48,), owner=Officer("史强", Role.OWNER)),
 )
-OWNER = Officer("赵磊", Role.OWNER, "owner")
-"""Owns in the first of `PLACES`."""
+RESIDENTS = {
+    "440304008003": Officer("方萍", Role.RESIDENTS, "residents"),
+    "440304008014": Officer("乔红", Role.RESIDENTS), "440304008013": Officer("文静", Role.RESIDENTS),
+    "440304008006": Officer("易建", Role.RESIDENTS), "440304006015": Officer("武琳", Role.RESIDENTS),
+    "440304007025": Officer("戚明", Role.RESIDENTS), "440304009009": Officer("莫敏", Role.RESIDENTS),
+    "440305007011": Officer("贺强", Role.RESIDENTS), "440305009014": Officer("柳青", Role.RESIDENTS),
+}  # fmt: skip
+"""By community: who works at its residents' committee."""
 DUTIES = {
     Role.AGENT: "经办人", Role.COMMITTEE: "委员", Role.OWNER: "业主", Role.CLERK: "经办人", Role.HEAD: "负责人",
-    Role.REVIEWER: "审核人", Role.DISTRICT_HEAD: "负责人", Role.PAYER: "经办人",
+    Role.RESIDENTS: "工作人员", Role.REVIEWER: "审核人", Role.DISTRICT_HEAD: "负责人", Role.PAYER: "经办人",
 }  # fmt: skip
 """What each is called behind the name of the body they belong to."""
 ON_LEAVE = ("黄志强", "刘倩")
 """Who is away these days, and who stands in."""
 ACCOUNTS = (
-    "agent", "committee", "owner", "clerk", "head", "reviewer", "district_head", "payer", "supervisor", "duty",
+    "agent", "committee", "owner", "residents", "clerk", "head", "reviewer", "district_head", "payer", "supervisor", "duty",
     "auditor", "admin", "stranger",
 )  # fmt: skip
 
@@ -145,21 +208,26 @@ def _people_and_places(session: Session, today: date) -> None:
         staff.hire(office.people, area.path, body=body)
     city = staff.area("4403")
     staff.hire(OVERSEERS, city.path)
+    for code, officer in RESIDENTS.items():
+        community = staff.area(code)
+        name = f"{community.name.removesuffix('居委会').removesuffix('社区')}社区居民委员会"
+        staff.hire([officer], community.path, body=staff.body("residents_committee", name, None, community))
     for place in PLACES:
         community = staff.area(place.community)
         committee = staff.body("committee", f"{place.name}业主委员会", None, community) if place.committee else None
+        owners = staff.body("owners", f"{place.name}业主联名", None, community)
         estate = Estate(
             name=place.name,
             area_id=community.id,  # type: ignore[arg-type]
             path=community.path,
             company_id=staff.bodies[place.company].id,
             committee_id=committee.id if committee else None,
+            owners_id=owners.id,
         )
         session.add(estate)
         session.flush()
         staff.hire(place.committee, community.path, body=committee)
-        if place is PLACES[0]:
-            staff.hire([OWNER], community.path, estate=estate)
+        staff.hire([place.owner] if place.owner else [], community.path, body=owners, estate=estate)
     absent, substitute = (staff.people[name].id for name in ON_LEAVE)
     session.add(
         Substitution(

@@ -12,7 +12,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from flows.hand_off import carry_on
 from models.case import Case, CaseEvent, events_of, next_line
+from models.climb import climb
 from models.clock import Clock
 from models.db import insert_rows, update_rows
 from models.decisions import Decision
@@ -138,6 +140,16 @@ DECIDED = {
     "result_publicity_from": "2026-09-19", "result_publicity_to": "2026-09-25",
 }  # fmt: skip
 """When each step of `Cast.decided` ran."""
+
+
+def shift(session: Session, *looks: str | datetime) -> None:
+    """The shift looks at each of these instants, until nothing is left of it: what time brings about, then what events mean."""
+    for look in looks:
+        when = at(look) if isinstance(look, str) else look
+        while climb(session, when):
+            pass
+        while carry_on(session, when):
+            pass
 
 
 def running(session: Session, case: Case, kind: str = "deadline") -> Clock:

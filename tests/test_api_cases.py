@@ -6,14 +6,13 @@ from typing import Any
 from sqlalchemy import event, select, update
 from sqlmodel import Session, col
 
-from flows.hand_off import carry_on
 from models.access import see
 from models.desk import MOST
 from models.dossier import dossier
 from models.signin import IdempotencyKey
 
 from .door import Door
-from .make import DECIDED, Cast, at, at_intake, at_review
+from .make import DECIDED, Cast, at, at_intake, at_review, shift
 
 SUBMIT = {"payee": "深圳安恒建筑防水有限公司", "finish_by": "2027-03-31"}
 
@@ -98,7 +97,7 @@ def test_a_deadline_explains_itself_by_program(door: Door) -> None:
 def test_papers_are_listed_and_handed_out(door: Door) -> None:
     number = intake(door)
     fires(door, "clerk", number, "accept")
-    door.writes(lambda session, cast: carry_on(session, at("2026-10-12 09:30")))
+    door.writes(lambda session, cast: shift(session, "2026-10-12 09:30"))
     (paper,) = door.as_("agent").get(f"/api/cases/{number}/documents").json()["items"]
     assert paper["title"] == "受理通知书" and paper["number"].startswith("福莲街办函〔2026〕")
     answer = door.as_("agent").get(paper["href"])
@@ -335,7 +334,7 @@ def test_what_one_sent_on_is_on_the_desk_until_it_is_closed(door: Door) -> None:
 def test_notices_are_read_once(door: Door) -> None:
     number = intake(door)
     fires(door, "clerk", number, "ask", items=["合同缺页"])
-    door.writes(lambda session, cast: carry_on(session, at("2026-10-12 09:30")))
+    door.writes(lambda session, cast: shift(session, "2026-10-12 09:30"))
     door.goes_to("2026-10-12 10:00")
     desk = door.as_("agent").get("/api/desk").json()
     assert desk["unread"] == len(desk["notices"]) > 0

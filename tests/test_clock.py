@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from flows.hand_off import carry_on
 from models.agenda import AgendaItem
 from models.case import Case, events_of, verify
 from models.climb import climb
@@ -18,17 +17,9 @@ from models.notices import Notice
 from models.people import SYSTEM, Person
 from models.worktime import OFFICE_ZONE
 
-from .make import Cast, at, at_intake, at_review
+from .make import Cast, at, at_intake, at_review, shift
 
 pytestmark = pytest.mark.usefixtures("more_types")
-
-
-def runs(session: Session, *looks: str) -> None:
-    for look in looks:
-        while climb(session, at(look)):
-            pass
-        while carry_on(session, at(look)):
-            pass
 
 
 def names(session: Session, case: Case) -> list[str]:
@@ -74,13 +65,13 @@ def test_a_pause_takes_its_days_out_and_the_applicant_is_told_in_writing(session
     cast.fires(case, "reviewer", "pause", "2026-10-19 10:00", **PAUSED)
     assert case.is_paused and case.next_due_at is None and clock.next_at is None
     assert case.card(at("2026-10-20 09:00")) is None
-    runs(session, "2026-10-20 09:00")
+    shift(session, "2026-10-20 09:00")
     assert not {"remind", "red_card"} & set(names(session, case)), "nothing fires of what stands still"
 
     cast.fires(case, "reviewer", "resume", "2026-10-21 11:00", result="鉴定合格")
     assert clock.due_day == date(2026, 10, 21) and clock.generation == 2 and case.next_due_at == at("2026-10-22 00:00")
     assert lines(session, clock) == [("started", 1), ("paused", 1), ("resumed", 2)]
-    runs(session, "2026-10-21 12:00")
+    shift(session, "2026-10-21 12:00")
     assert papers(session, case)[-2:] == ["pause_notice", "resume_notice"]
     assert verify(events_of(session, case)) is None
 
@@ -90,9 +81,9 @@ def test_a_pause_ends_by_itself_when_its_cap_has_run(session: Session, cast: Cas
     cast.fires(case, "reviewer", "pause", "2026-10-14 10:00", **PAUSED)  # at most 20 days: to 2026-11-03, 24:00
     held = session.scalars(select(ClockPause)).one()
     assert held.cap_at == at("2026-11-04 00:00") and case.period_ends_at == held.cap_at
-    runs(session, "2026-11-03 23:59")
+    shift(session, "2026-11-03 23:59")
     assert case.is_paused
-    runs(session, "2026-11-06 15:00")  # nobody was on duty for two days: it ended at its own instant
+    shift(session, "2026-11-06 15:00")  # nobody was on duty for two days: it ended at its own instant
     resumed = next(event for event in events_of(session, case) if event.name == "resume")
     assert resumed.by_id is None and resumed.at == at("2026-11-04 00:00")
     # 18 of the 20 working days are left, from 2026-11-04 on, which is like a start day
@@ -137,7 +128,7 @@ def test_while_paused_a_correction_keeps_the_clock_still(session: Session, cast:
     clock = deadline(session, case)
     cast.fires(case, "reviewer", "pause", "2026-10-13 10:00", **PAUSED)
     cast.fires(case, "reviewer", "ask", "2026-10-14 10:00", items=["合同缺页"])
-    runs(session, "2026-11-30 09:00")
+    shift(session, "2026-11-30 09:00")
     assert case.stage == "correction" and clock.paused_at
     cast.fires(case, "agent", "resubmit", "2026-12-01 10:00")
     assert clock.is_running and clock.due_day == date(2026, 12, 7), "four of five working days were left"
@@ -151,7 +142,7 @@ def test_an_extension_is_asked_for_in_time_and_granted_by_the_head(session: Sess
     clock = deadline(session, case)
     assert clock.due_day == date(2026, 11, 9)
     cast.fires(case, "reviewer", "ask_extension", "2026-11-09 17:00", by=10, reason="情况复杂")
-    runs(session, "2026-11-09 17:01")
+    shift(session, "2026-11-09 17:01")
     told = session.scalars(
         select(col(Person.account))
         .join(Notice, col(Notice.person_id) == col(Person.id))
@@ -160,7 +151,7 @@ def test_an_extension_is_asked_for_in_time_and_granted_by_the_head(session: Sess
     assert told == ["district_head"]
     with pytest.raises(Forbidden, match="负责人"):
         cast.fires(case, "reviewer", "grant_extension", "2026-11-09 17:02")
-    runs(session, "2026-11-10 00:00")
+    shift(session, "2026-11-10 00:00")
     assert case.card(at("2026-11-10 00:00")) == "red", "asking moves nothing"
     cast.fires(case, "district_head", "grant_extension", "2026-11-10 09:00")
     assert clock.due_day == date(2026, 11, 23) and clock.limit_title == "20个工作日，延期1次，共30个工作日"
@@ -174,9 +165,9 @@ def test_an_extension_that_was_breached_breaches_again_and_is_told_again(session
     """A red card before the extension does not swallow the one after it."""
     case = licence(session, cast, "2026-10-12 09:00")
     cast.fires(case, "reviewer", "ask_extension", "2026-11-09 17:00", by=1, reason="情况复杂")
-    runs(session, "2026-11-06 08:30", "2026-11-10 00:00")
+    shift(session, "2026-11-06 08:30", "2026-11-10 00:00")
     cast.fires(case, "district_head", "grant_extension", "2026-11-10 09:00")  # due 2026-11-10 now
-    runs(session, "2026-11-11 00:00")
+    shift(session, "2026-11-11 00:00")
     fired = session.scalars(
         select(Escalation).where(col(Escalation.clock_id) == deadline(session, case).id).order_by(col(Escalation.id))
     )
@@ -222,7 +213,7 @@ def test_silence_is_acceptance_and_the_case_moves_by_itself(
     session: Session, cast: Cast, received: str, due: str, review_due: date
 ) -> None:
     case = cast.opens(received, "licence")
-    runs(session, f"{due[:10]} 10:00")
+    shift(session, f"{due[:10]} 10:00")
     deemed = next(event for event in events_of(session, case) if event.name == "deem_accepted")
     assert case.stage == "review" and deemed.by_id is None and deemed.at == at(due)
     assert deadline(session, case).due_day == review_due
@@ -235,14 +226,14 @@ def test_the_office_is_reminded_before_its_silence_speaks_and_nobody_speaks_for_
     session: Session, cast: Cast
 ) -> None:
     case = cast.opens("2026-10-12 09:00", "licence")
-    runs(session, "2026-10-16 08:30")
+    shift(session, "2026-10-16 08:30")
     assert names(session, case)[-1] == "remind"
     with pytest.raises(Forbidden):
         cast.fires(case, "clerk", "deem_accepted", "2026-10-17 09:00")
     with pytest.raises(Conflict, match="24时届满"):
         case.fire("deem_accepted", by=SYSTEM, at=at("2026-10-17 09:00"))
     cast.fires(case, "clerk", "accept", "2026-10-19 17:00")
-    runs(session, "2026-10-21 09:00")
+    shift(session, "2026-10-21 09:00")
     assert "deem_accepted" not in names(session, case)
 
 
@@ -261,7 +252,7 @@ def test_the_earlier_of_stage_and_case_counts_whichever_it_is(
         cast.fires(case, "reviewer", "ask_extension", "2026-09-30 09:00", by=10, reason="情况复杂")
         cast.fires(case, "district_head", "grant_extension", "2026-09-30 10:00")
         cast.fires(case, "reviewer", "pause", "2026-09-30 11:00", **PAUSED)
-        runs(session, "2026-10-21 09:00")
+        shift(session, "2026-10-21 09:00")
     running = {
         clock.limits: clock.due_at
         for clock in session.scalars(
@@ -276,7 +267,7 @@ def test_a_limit_in_hours_climbs_by_the_hour(session: Session, cast: Cast) -> No
     cast.fires(case, "reviewer", "send_inspectors", "2026-10-13 15:10")
     clock = deadline(session, case)
     assert clock.due_at == at("2026-10-13 17:10")
-    runs(session, "2026-10-13 16:10", "2026-10-13 17:10", "2026-10-13 19:10", "2026-10-14 08:29", "2026-10-14 08:30")
+    shift(session, "2026-10-13 16:10", "2026-10-13 17:10", "2026-10-13 19:10", "2026-10-14 08:29", "2026-10-14 08:30")
     steps = [(event.name, event.at) for event in events_of(session, case) if event.name in CLIMBED]
     assert steps == [
         ("remind", at("2026-10-13 16:10")), ("red_card", at("2026-10-13 17:10")), ("press", at("2026-10-13 19:10")),
@@ -289,16 +280,16 @@ def test_a_limit_in_hours_climbs_by_the_hour(session: Session, cast: Cast) -> No
 
 def test_the_head_above_puts_the_next_letter_off_once_and_it_still_comes(session: Session, cast: Cast) -> None:
     case = at_intake(session, cast, "2026-10-12 09:00")  # due 2026-10-19
-    runs(session, "2026-10-20 00:00")
+    shift(session, "2026-10-20 00:00")
     with pytest.raises(Forbidden):
         cast.fires(case, "head", "put_off", "2026-10-20 08:00", until="2026-10-22", reason="正在现场协调")
     with pytest.raises(Invalid, match="最多暂缓5个工作日"):
         cast.fires(case, "district_head", "put_off", "2026-10-20 08:00", until="2026-10-28", reason="正在现场协调")
     cast.fires(case, "district_head", "put_off", "2026-10-20 08:00", until="2026-10-22", reason="正在现场协调")
     assert case.card(at("2026-10-21 09:00")) == "red"
-    runs(session, "2026-10-22 08:29")
+    shift(session, "2026-10-22 08:29")
     assert names(session, case)[-1] == "put_off"
-    runs(session, "2026-10-22 08:30")
+    shift(session, "2026-10-22 08:30")
     urge = events_of(session, case)[-1]
     assert urge.name == "urge" and urge.facts["late"] is False
     with pytest.raises(Conflict, match="已经暂缓过一次"):
@@ -319,7 +310,7 @@ def agenda(session: Session) -> list[tuple[str, str]]:
 def test_late_cases_come_before_one_open_meeting_of_their_area(session: Session, cast: Cast) -> None:
     first, second = at_intake(session, cast, "2026-10-12 09:00"), at_intake(session, cast, "2026-10-12 10:00")
     higher = at_review(session, cast, "2026-10-12 11:00")  # with the district, due the same day
-    runs(session, "2026-10-20 00:00", "2026-10-20 08:30", "2026-10-26 08:30")
+    shift(session, "2026-10-20 00:00", "2026-10-20 08:30", "2026-10-26 08:30")
     assert agenda(session) == [
         ("莲花街道", first.number), ("莲花街道", second.number), ("福田区", higher.number),
     ]  # fmt: skip
@@ -337,11 +328,11 @@ def test_late_cases_come_before_one_open_meeting_of_their_area(session: Session,
 
 def test_a_closed_meeting_takes_nothing_more_and_the_next_late_case_opens_another(session: Session, cast: Cast) -> None:
     at_intake(session, cast, "2026-10-12 09:00")
-    runs(session, "2026-10-20 00:00", "2026-10-20 08:30", "2026-10-26 08:30")
+    shift(session, "2026-10-20 00:00", "2026-10-20 08:30", "2026-10-26 08:30")
     meeting = session.scalars(select(Case).where(col(Case.type) == "joint_meeting")).one()
     cast.fires(meeting, "clerk", "hold", "2026-10-27 09:00")
     at_intake(session, cast, "2026-10-20 09:00")
-    runs(session, "2026-10-28 00:00", "2026-10-28 08:30", "2026-11-03 08:30")
+    shift(session, "2026-10-28 00:00", "2026-10-28 08:30", "2026-11-03 08:30")
     meetings = session.scalars(select(Case).where(col(Case.type) == "joint_meeting").order_by(col(Case.id))).all()
     assert [bool(one.closed_at) for one in meetings] == [True, False]
 
@@ -353,7 +344,7 @@ def test_a_late_meeting_climbs_to_the_area_above_and_ends_with_the_duty_desk(ses
         for month, days in ((10, range(19, 32)), (11, range(1, 31)), (12, range(1, 26)))
         for day in days
     ]
-    runs(session, *looks)
+    shift(session, *looks)
     assert [place for place, _ in agenda(session)] == ["莲花街道", "福田区", "深圳市"]
     told = session.scalars(select(col(Notice.text)).where(col(Notice.person_id) == cast.duty.id)).all()
     assert any("已无上级可报" in text for text in told)
@@ -365,7 +356,7 @@ def test_a_case_that_was_done_in_the_meantime_is_on_no_agenda(session: Session, 
         while climb(session, at(look)):
             pass
     cast.fires(case, "clerk", "accept", "2026-10-26 08:31")
-    runs(session, "2026-10-26 08:32")
+    shift(session, "2026-10-26 08:32")
     assert agenda(session) == []
 
 
@@ -384,7 +375,7 @@ def test_a_case_taken_up_again_goes_on_with_what_was_left(session: Session, cast
     assert again.card(at("2026-12-07 09:00")) is None, "not overdue the moment it is taken up"
     with pytest.raises(Conflict, match=again.number):
         cast.fires(case, "district_head", "reopen", "2026-12-08 09:00", reason="再次", evidence="同上")
-    runs(session, "2026-12-07 10:00")
+    shift(session, "2026-12-07 10:00")
     assert papers(session, case)[-1] == "reopening_notice"
     assert verify(events_of(session, again)) is None and verify(events_of(session, case)) is None
 
@@ -431,7 +422,7 @@ def test_an_untouched_case_climbs_through_the_spring_festival_to_its_last_step(s
 
     day, last = date(2026, 2, 11), date(2026, 4, 10)
     while day <= last:
-        runs(session, *(f"{day} {clock}" for clock in ("00:00", "08:29", "08:30", "23:59")))
+        shift(session, *(f"{day} {clock}" for clock in ("00:00", "08:29", "08:30", "23:59")))
         day += timedelta(days=1)
 
     climbed = [

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 
 import psycopg
@@ -23,16 +23,7 @@ from models.ladder import PROMPT, next_step
 from models.worktime import OFFICE_ZONE, Limit, at_office_open, due
 
 from .door import Door
-from .make import Cast, at, at_review, copies, running
-
-
-def caught_up(session: Session, when: datetime) -> None:
-    """The shift looks until nothing is left of that moment."""
-    while climb(session, when):
-        pass
-    while carry_on(session, when):
-        pass
-
+from .make import Cast, at, at_review, copies, running, shift
 
 # --- what cannot be acted on holds nothing up ---
 
@@ -87,7 +78,7 @@ def test_after_a_week_nobody_is_buried_in_paper(session: Session, cast: Cast) ->
         )
     session.expire_all()
     for look in (at("2026-10-28 15:00") + n * timedelta(hours=1, minutes=40) for n in range(220)):
-        caught_up(session, look)
+        shift(session, look)
 
     serving = session.scalars(select(Case).where(col(Case.serves).is_not(None), col(Case.closed_at).is_(None)))
     assert set(Counter(meeting.serves for meeting in serving).values()) == {1}
@@ -153,7 +144,7 @@ def test_server_session_and_process_in_three_zones_see_the_same_instants(
         assert [clock.due_at for clock in clocks] == [at("2026-10-20 00:00"), at("2026-10-21 00:00")]
         assert [clock.next_at for clock in clocks] == [at("2026-10-16 08:30"), at("2026-10-19 08:30")]
         for look in ("2026-10-19 23:59:59", "2026-10-20 00:00:00", "2026-10-20 08:30"):
-            caught_up(session, at(look))
+            shift(session, at(look))
         told = [(event.name, event.at) for event in events_of(session, found[0])[-3:]]
         assert told == [
             ("remind", at("2026-10-19 23:59:59")),

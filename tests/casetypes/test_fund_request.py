@@ -7,23 +7,14 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from flows.hand_off import carry_on
 from models.case import Backdate, Case, events_of, verify
-from models.climb import climb
 from models.clock import Clock
 from models.decisions import Decision
 from models.documents import Document
 from models.errors import Conflict, Forbidden, Invalid, Refused
 from models.publicity import Publicity
 
-from ..make import DECIDED, Cast, at, at_intake, at_review, running
-
-
-def shift(session: Session, when: str) -> None:
-    while climb(session, at(when)):
-        pass
-    while carry_on(session, at(when)):
-        pass
+from ..make import DECIDED, Cast, at, at_intake, at_review, running, shift
 
 
 def outcomes(session: Session, case: Case) -> list[tuple[str, str | None]]:
