@@ -172,12 +172,14 @@ class HandOff:
         if paper is None:
             return None
         stage = self.case.kind.stage(self.event.from_stage or self.event.to_stage)
-        issuer = self.body_of(paper.by or (stage.desk if stage.desk and stage.desk.is_office else Desk.STREET))
+        issuer = self.body_of(
+            paper.by or (stage.desk if stage.desk and (paper.own or stage.desk.is_office) else Desk.STREET)
+        )
         day = self.day
         facts = {
             "number": next_number(self.session, issuer.id, issuer.code or issuer.name, day.year),  # type: ignore[arg-type]
             "issuer": issuer.name,
-            "addressee": self.body_of(paper.to).name,
+            "addressee": self.event.facts.get("addressee") or self.body_of(paper.to).name,
             "copies": [self.body_of(desk).name for desk in paper.copies],
             "date": day.isoformat(),
             "case": {

@@ -338,6 +338,20 @@ def _may_note(posts: Sequence[Post], case: Case) -> bool:
     return bool(_desks(posts, case)) or any(post.role in (Role.SUPERVISOR, Role.DUTY) for post in posts)
 
 
+def may_object(by: Actor, case: Case) -> bool:
+    """To a publicity: an owner of the estate; at the counter the street and the residents' committee."""
+    if isinstance(by, System):
+        return False
+    owns = any(post.role == Role.OWNER and post.estate_id == case.estate_id for hand in by.hands for post in hand.posts)
+    return owns or not {Desk.STREET, Desk.RESIDENTS}.isdisjoint(_desks(by.posts, case))
+
+
+def must_object(by: Actor, case: Case) -> None:
+    """Raises `Forbidden` unless they may."""
+    if not may_object(by, case):
+        raise Forbidden("异议由本小区业主提出，或由街道、社区居委会代为登记，您没有这一权限。")
+
+
 def must_note(person: Person, case: Case) -> None:
     """Raises `Forbidden` unless they may."""
     if not may_note(person, case):

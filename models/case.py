@@ -24,6 +24,7 @@ from .ladder import step_named
 from .links import Link
 from .materials import take_in
 from .people import SYSTEM, Actor, Body, Desk, Person
+from .publicity import Objection, Publicity
 from .rules import Rule, rulebook_stamp
 from .territory import LEVELS, Area, Estate, codes_of
 from .worktime import OFFICE_ZONE
@@ -372,6 +373,36 @@ class Case(SQLModel, table=True):
         session, _ = self._lock()
         return self._record(session, "note", self.stage, by, notes_for(by, self), at, at, {}, words.strip())
 
+    def object(self, words: str, *, by: Actor, at: datetime, name: str, unit: str = "") -> Objection:
+        """异议: somebody objects to what a publicity that is running shows; moves nothing.
+
+        An owner for themselves; officers of the street and the residents' committee enter what comes to their counter, with
+        `name` and `unit`. The ledger names the objection, not the person. Errors: `Conflict` where no publicity runs,
+        `Forbidden`, `Invalid`.
+        """
+        from .access import must_object
+
+        session, _ = self._lock()
+        must_object(by, self)
+        running = running_clocks(session, self.id)  # type: ignore[arg-type]
+        shown = next((clock for clock in running if clock.kind == "period" and clock.limits == self.stage), None)
+        if not self.current.publicity or shown is None or shown.is_late(at):
+            raise Conflict("本件现在没有公示，异议须在公示期内提出；公示期以外有意见的，可以向承办单位书面反映。")
+        if not words.strip():
+            raise Invalid("请写明异议内容。", field="words")
+        if not name.strip():
+            raise Invalid("请写明异议人姓名。", field="name")
+        for field, given, most in (("words", words, 2000), ("name", name, 60), ("unit", unit, 60)):
+            if len(given) > most:
+                raise Invalid(f"内容过长（{len(given)}字），最多{most}字。", field=field)
+        made = Objection(
+            case_id=self.id, stage=self.stage, by_id=by.id, name=name.strip(), unit=unit.strip(), words=words.strip(), at=at  # type: ignore[arg-type]
+        )  # fmt: skip
+        session.add(made)
+        session.flush()
+        self._record(session, "object", self.stage, by, None, at, at, {"objection": made.id})
+        return made
+
     def retry(self, clock: Clock, *, by: Actor, at: datetime) -> CaseEvent:
         """Let a clock of this case that was parked be tried again. Errors: `Conflict` where it is not parked any more."""
         session, _ = self._lock()
@@ -542,7 +573,9 @@ class Case(SQLModel, table=True):
             clocks.start(stage.deadline, kind="deadline", limits=stage.id, start=since or clocks.at)
         elif stage.periods:
             first = stage.periods[0]
-            clocks.start(first.rule, kind="period", limits=stage.id, fires=first.ends, start=clocks.at)
+            clock = clocks.start(first.rule, kind="period", limits=stage.id, fires=first.ends, start=clocks.at)
+            if stage.publicity:
+                clocks.session.add(Publicity.of(clock, stage.id, self.details))
 
     def _next_period(self, name: str, stage: Stage, clocks: Clocks) -> None:
         """A period of this stage has run: stop it, and start the one after it where the last day ended."""
@@ -598,6 +631,7 @@ LEDGER_TITLES = {
     "erase": "依法删除记录内容",
     "attach": "提交材料",
     "retry": "重试搁置的计时",
+    "object": "收到异议",
     "agenda": "列入议程",
     "agenda_result": "会议处理结果",
     "committee": "业主委员会职责变更",

@@ -296,6 +296,18 @@ def note(request: Request, session: Db, me: Me, here: Here, number: str, typed: 
     return _case_page(request, session, me, here, case, noted=tried)
 
 
+@router.post("/cases/{number}/objections")
+def object_to(request: Request, session: Db, me: Me, here: Here, number: str, typed: Typed) -> Response:
+    """Fields: `words`, `name` (an owner's own where left out), `unit`."""
+    case = see(session, me, number)
+    with attempt(session, typed) as tried:
+        case.object(
+            text(typed, "words"), by=me, at=here.now, name=text(typed, "name") or me.name, unit=text(typed, "unit")
+        )
+        return RedirectResponse(f"/cases/{number}?done={case.last_seq}", status_code=303)
+    return _case_page(request, session, me, here, case, objected=tried)
+
+
 def done_words(session: Session, me: Person, case: Case, seq: int | None) -> str | None:
     """What one has just done, as the ledger says it."""
     if seq is None:
@@ -336,9 +348,10 @@ def _case_page(
     done: int | None = None,
     tried: Attempt | None = None,
     noted: Attempt | None = None,
+    objected: Attempt | None = None,
     as_of: str = "",
 ) -> HTMLResponse:
-    """`tried` is a move that was refused, `noted` a remark: shown again in its form, or above all where the form is gone."""
+    """`tried` is a move that was refused, `noted` a remark, `objected` an objection: shown again in its form, or above all where the form is gone."""
     d = dossier(session, me, case, here.now)
     tried_id = None
     if tried:
@@ -350,7 +363,7 @@ def _case_page(
         for offer in d.counter_moves
     ]
     has_form = any(form.id == tried_id and not form.offer.obstacle for form in [*moves, *counter])
-    refused = (tried or noted or Attempt()).refused
+    refused = (tried or noted or objected or Attempt()).refused
     supposed, supposed_wrong = _supposed(session, case, here.now, as_of)
     return page(
         request,
@@ -371,6 +384,8 @@ def _case_page(
         loose=tried if tried and not has_form else None,
         kept=_kept(d, tried) if tried and not has_form else [],
         noted=noted,
+        objected=objected,
+        own=me.has_role(Role.OWNER),
         estate=session.get(Estate, case.estate_id) if case.estate_id and case.current.periods else None,
         about=_about(d),
         trail=_trail(d),
@@ -422,19 +437,23 @@ def _options(session: Session, d: Dossier) -> Options:
         for offer in [*d.moves, *d.counter_moves]
         for prop in offer.facts.get("properties", {}).values()
     }
+    found: dict[str, list[tuple[str, str]]] = {}
+    if "objection" in asked:
+        found["objection"] = [
+            (str(one.id), f"{one.unit or '业主'}：{one.words[:30]}") for one in d.objections if one.answered_at is None
+        ]
     if "decision" not in asked:
-        return {}
+        return found
     counted = (
         select(Decision)
         .where(col(Decision.estate_id) == d.case.estate_id, col(Decision.counted_at).is_not(None))
         .order_by(col(Decision.id).desc())
     )
-    return {
-        "decision": [
-            (str(one.id), f"{one.id}　{one.title}（{'已通过' if one.ordinary_passed else '未通过'}）")
-            for one in session.scalars(counted)
-        ]
-    }
+    found["decision"] = [
+        (str(one.id), f"{one.id}　{one.title}（{'已通过' if one.ordinary_passed else '未通过'}）")
+        for one in session.scalars(counted)
+    ]
+    return found
 
 
 def _about(d: Dossier) -> list[tuple[str, str]]:
@@ -463,7 +482,7 @@ def _kept(d: Dossier, tried: Attempt) -> list[tuple[str, str]]:
     shown = [
         (field.label, "、".join(field.value) if isinstance(field.value, list) else str(field.value))
         for field in fields
-        if field.kind != "check"
+        if field.kind not in ("check", "rows")
     ]
     return [(label, value) for label, value in [*shown, ("备注", text(tried.typed, "note"))] if value]
 

@@ -7,7 +7,7 @@ shows too. Beside JSON Schema's own words, two of ours: `format: cents`, and `x-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -24,7 +24,10 @@ from ..cases import backdate_of
 LONG = 300
 """A text that may be longer than this gets an area to write in."""
 
-NOTHING_TO_CHOOSE = {"decision": "本小区还没有计过票的业主共同决定：请先在小区页面导入名册和表决票。"}
+NOTHING_TO_CHOOSE = {
+    "decision": "本小区还没有计过票的业主共同决定：请先在小区页面导入名册和表决票。",
+    "objection": "没有等待答复的异议。",
+}
 """What stands where there is nothing to choose from, by format."""
 
 Options = Mapping[str, Sequence[tuple[str, str]]]
@@ -38,17 +41,24 @@ class Input:
     name: str
     label: str
     kind: str
-    """`text`, `paragraph`, `lines` (one entry a line), `money`, `number`, `date`, `check`, `checks`, `radios`, `select`."""
+    """`text`, `paragraph`, `lines` (one entry a line), `money`, `number`, `date`, `check`, `checks`, `radios`, `select`, `rows`
+    (one small form a row)."""
     required: bool
     value: Any = ""
     """A text; a bool for `check`; a list of texts for `checks`."""
     options: Sequence[tuple[str, str]] = ()
     hint: str = ""
     max_length: int | None = None
+    rows: Sequence[Sequence["Input"]] = ()
+    """The inputs of each row, the empty ones at the end included; named `NAME.3.COLUMN`."""
 
     @property
     def is_wide(self) -> bool:
         return self.kind not in ("date", "money", "number")
+
+
+FREE_ROWS = 3
+"""Empty rows that stand ready; a script adds more."""
 
 
 def inputs(
@@ -66,6 +76,9 @@ def inputs(
     for name, declared in schema.get("properties", {}).items():
         prop = _settled(declared, schema)
         kind, wanted = _kind(prop), name in required
+        if kind == "rows":
+            found.append(_rows(name, prop, schema, wanted, typed, options))
+            continue
         if typed is not None:
             value = _typed(typed, name, kind)
         else:
@@ -84,8 +97,11 @@ def facts_of(schema: Mapping[str, Any], typed: FormData) -> dict[str, Any]:
     """What was typed, as the schema wants it: nothing for an input left empty, yuan as text, one list entry a line."""
     facts: dict[str, Any] = {}
     for name, declared in schema.get("properties", {}).items():
-        kind = _kind(_settled(declared, schema))
-        if kind == "check":
+        prop = _settled(declared, schema)
+        kind = _kind(prop)
+        if kind == "rows":
+            facts[name] = _rows_typed(name, _settled(prop["items"], schema), schema, typed)
+        elif kind == "check":
             facts[name] = name in typed
         elif kind in ("checks", "lines"):
             facts[name] = _typed(typed, name, "checks") if kind == "checks" else _lines(text(typed, name))
@@ -163,6 +179,52 @@ def attempt(session: Session, typed: FormData) -> Iterator[Attempt]:
                 session.expire(row)
 
 
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+
+def _rows(
+    name: str,
+    prop: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    wanted: bool,
+    typed: FormData | None,
+    options: Options | None,
+) -> Input:
+    item = {**_settled(prop["items"], schema), "$defs": schema.get("$defs", {})}
+    given = list(_numbers(name, typed)) if typed is not None else []
+    numbers = [*given, *range(max(given, default=-1) + 1, max(given, default=-1) + 1 + FREE_ROWS)]
+    rows = [
+        [replace(column, name=f"{name}.{number}.{column.name}") for column in _row(item, name, number, typed, options)]
+        for number in numbers
+    ]
+    label, hint = str(prop.get("title", name)), str(prop.get("description", ""))
+    return Input(name, label, "rows", wanted, hint=hint, rows=rows)
+
+
+def _row(
+    item: Mapping[str, Any], name: str, number: int, typed: FormData | None, options: Options | None
+) -> list[Input]:
+    columns = inputs(item, _of_row(typed, name, number) if typed is not None else None, None, options)
+    return [replace(column, kind="select" if column.kind == "radios" else column.kind) for column in columns]
+
+
+def _rows_typed(name: str, item: Mapping[str, Any], schema: Mapping[str, Any], typed: FormData) -> list[dict[str, Any]]:
+    """The rows into which something was written; a box that is ticked alone says nothing."""
+    item = {**item, "$defs": schema.get("$defs", {})}
+    rows = [facts_of(item, _of_row(typed, name, number)) for number in _numbers(name, typed)]
+    return [row for row in rows if any(value for value in row.values() if not isinstance(value, bool))]
+
+
+def _numbers(name: str, typed: FormData) -> list[int]:
+    named = (re.fullmatch(re.escape(name) + r"\.([0-9]{1,4})\..+", key) for key in typed)
+    return sorted({int(match[1]) for match in named if match})
+
+
+def _of_row(typed: FormData, name: str, number: int) -> FormData:
+    before = f"{name}.{number}."
+    return FormData([(key.removeprefix(before), value) for key, value in typed.multi_items() if key.startswith(before)])
+
+
 # --- reading a schema ------------------------------------------------------------------------------------------------
 
 
@@ -180,10 +242,11 @@ def _kind(prop: Mapping[str, Any]) -> str:
     kind, form = prop.get("type"), prop.get("format")
     if form == "cents":
         return "money"
-    if form == "decision":
+    if form in NOTHING_TO_CHOOSE:
         return "select"
     if kind == "array":
-        return "checks" if "enum" in prop["items"] else "lines"
+        items = prop["items"]
+        return "checks" if "enum" in items else "rows" if "$ref" in items or "properties" in items else "lines"
     if "enum" in prop:
         return "radios"
     if kind == "boolean":

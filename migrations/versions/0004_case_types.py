@@ -54,9 +54,33 @@ def upgrade() -> None:
     op.add_column("estate", sa.Column("owners_id", sa.BigInteger(), nullable=True))
     op.create_index(op.f("ix_estate_owners_id"), "estate", ["owners_id"], unique=False)
     op.create_foreign_key(op.f("fk_estate_owners_id"), "estate", "body", ["owners_id"], ["id"])
+    op.add_column("objection", sa.Column("name", sa.String(), nullable=False))
+    op.add_column("objection", sa.Column("unit", sa.String(), nullable=False))
+    op.add_column("objection", sa.Column("words", sa.String(), nullable=False))
+    op.add_column("objection", sa.Column("upheld", sa.Boolean(), nullable=True))
+    op.create_index(
+        "ix_objection_unanswered",
+        "objection",
+        ["case_id"],
+        unique=False,
+        postgresql_where=sa.text("answered_at is null"),
+    )
+    op.drop_column("objection", "text")
+    op.add_column("publicity", sa.Column("clock_id", sa.BigInteger(), nullable=True))
+    op.add_column("publicity", sa.Column("notice", sa.String(), server_default="", nullable=False))
+    op.create_foreign_key(op.f("fk_publicity_clock_id"), "publicity", "clock", ["clock_id"], ["id"])
 
 
 def downgrade() -> None:
+    op.drop_constraint(op.f("fk_publicity_clock_id"), "publicity", type_="foreignkey")
+    op.drop_column("publicity", "notice")
+    op.drop_column("publicity", "clock_id")
+    op.add_column("objection", sa.Column("text", sa.VARCHAR(), autoincrement=False, nullable=False))
+    op.drop_index("ix_objection_unanswered", table_name="objection", postgresql_where=sa.text("answered_at is null"))
+    op.drop_column("objection", "upheld")
+    op.drop_column("objection", "words")
+    op.drop_column("objection", "unit")
+    op.drop_column("objection", "name")
     op.drop_constraint(op.f("fk_estate_owners_id"), "estate", type_="foreignkey")
     op.drop_index(op.f("ix_estate_owners_id"), table_name="estate")
     op.drop_column("estate", "owners_id")

@@ -29,6 +29,7 @@ from statemachine.exceptions import TransitionNotAllowed
 from ..clock import WHOLE_CASE
 from ..errors import Conflict, Forbidden, Invalid
 from ..people import Actor, Desk
+from ..publicity import unanswered
 from ..rules import Rule, rulebook
 from ..settings import settings
 from ..worktime import OFFICE_ZONE
@@ -62,13 +63,14 @@ class Period:
 class Paper:
     """What an event puts in writing: the kind, who issues it, to whom, and who gets a copy.
 
-    `by` None: the office at whose desk the event happened, or else the street office.
+    `by` None: the office at whose desk the event happened, or else the street office; with `own`, whoever has that desk.
     """
 
     kind: str
     by: Desk | None = None
     to: Desk = Desk.APPLICANT
     copies: tuple[Desk, ...] = ()
+    own: bool = False
 
 
 class Stage(State):
@@ -77,7 +79,7 @@ class Stage(State):
     `deadline` is the rule by which the desk must have acted; `periods` run one after the other, and each end is an event.
     `also` names desks that may act here besides the one that holds the case. `holds_asker` marks the correction: the
     clock of the stage it was asked from is paused while the case is here. `waits_on` says whom a stage without clock
-    waits for. `pause` and `extension` are the rules by which the stage's deadline may stand still (中止; the rule's value
+    waits for. `publicity` marks one whose first period is a 公示, during which owners may object. `pause` and `extension` are the rules by which the stage's deadline may stand still (中止; the rule's value
     caps it) and be extended (延期; the rule's value is how much at most).
     """
 
@@ -91,6 +93,7 @@ class Stage(State):
         also: tuple[Desk, ...] = (),
         holds_asker: bool = False,
         waits_on: str | None = None,
+        publicity: bool = False,
         pause: str | None = None,
         extension: str | None = None,
         needs: tuple[Need, ...] = (),
@@ -105,6 +108,7 @@ class Stage(State):
         self.also = also
         self.holds_asker = holds_asker
         self.waits_on = waits_on
+        self.publicity = publicity
         self.pause = pause
         self.extension = extension
         self.needs = needs
@@ -327,6 +331,10 @@ class CaseType(StateChart[_Seat]):
     @classmethod
     def clock_of_period(cls, stage: Stage, name: str) -> Period | None:
         return next((period for period in stage.periods if period.ends == name), None)
+
+    def objections_unanswered(self, move: Move) -> str | None:
+        """For any type: an obstacle until what owners objected to in a publicity has been answered."""
+        return unanswered(move.session, move.case)
 
     # --- what Case.fire asks ---
 

@@ -9,7 +9,6 @@ from statemachine import Event
 from ..decisions import decision_for, held
 from ..money import yuan
 from ..people import Desk
-from ..publicity import Publicity
 from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
 
 EXCLUSIONS: dict[str, Any] = {
@@ -40,6 +39,7 @@ class Plan(Facts):
 
 class Publish(Facts):
     budget: Cents | None = Field(default=None, title="预算金额（元）")
+    notice: Paragraph | None = Field(default=None, title="公示内容")
     places: list[Line] = Field(default_factory=list, title="公示地点", max_length=10)
 
 
@@ -142,6 +142,7 @@ class FundRequest(CaseType):
         "方案公示",
         desk=Desk.APPLICANT,
         periods=(Period("fund.plan_publicity", "publicity_ends"),),
+        publicity=True,
         needs=(Need("公示照片"),),
     )
     decision = Stage(
@@ -156,6 +157,7 @@ class FundRequest(CaseType):
         "结果公示",
         desk=Desk.APPLICANT,
         periods=(Period("fund.result_publicity", "publicity_ends"),),
+        publicity=True,
         needs=(Need("公示照片"),),
     )
     application = Stage(
@@ -216,7 +218,7 @@ class FundRequest(CaseType):
     )
     revise = Event(plan_publicity.to(planning), name="修改方案")
     publicity_ends = Event(
-        plan_publicity.to(decision, on="record_publicity") | result_publicity.to(application, on="record_publicity"),
+        plan_publicity.to(decision) | result_publicity.to(application),
         name="公示期满",
     )
     window_opens = Event(decision.to.itself(internal=True), name="通知期满，开始表决")
@@ -227,7 +229,10 @@ class FundRequest(CaseType):
         name="通过",
     )
     failed = Event(decision.to(closed, unless=("window_has_not_ended", "tally_says_passed")), name="未通过")
-    submit = Event(application.to(intake, unless="finish_day_is_past", on="set_contract"), name="提交申请")
+    submit = Event(
+        application.to(intake, unless=("objections_unanswered", "finish_day_is_past"), on="set_contract"),
+        name="提交申请",
+    )
     accept = Event(intake.to(review), name="受理")
     ask = Event(
         intake.to(correction, unless="asked_before", on="remember_asker")
@@ -509,12 +514,7 @@ class FundRequest(CaseType):
     def set_budget(self, move: Move) -> None:
         if move.facts.budget:
             move.details["budget"] = move.facts.budget
-        move.details["places"] = move.facts.places
-
-    def record_publicity(self, move: Move) -> None:
-        clock = move.running("period")
-        assert clock is not None
-        move.rows.append(Publicity.of(clock, move.case.stage, move.case.details.get("places", [])))
+        move.details |= {"places": move.facts.places, "notice": move.facts.notice}
 
     def set_contract(self, move: Move) -> None:
         stated = move.facts.model_dump(mode="json", include={"works", "payee", "finish_by"}, exclude_none=True)
