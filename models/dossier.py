@@ -21,9 +21,10 @@ from .links import TITLES as LINK_TITLES
 from .links import Link
 from .materials import handed_in
 from .money import yuan
-from .people import Body, Desk, Person
+from .people import Body, Desk, Person, Role
 from .publicity import Objection, Publicity, objections, publicities
 from .reading import square_metres
+from .roster import masked_name
 from .rules import Rule
 from .worktime import OFFICE_ZONE, DayLine
 
@@ -273,6 +274,8 @@ def told_events(session: Session, case: Case, events: Sequence[CaseEvent]) -> li
 def _told(case: Case, event: CaseEvent, people: dict[int, Person], applicant: Body) -> ToldEvent:
     by = people.get(event.by_id) if event.by_id else None
     who = by.name if by else "系统"
+    if by and event.name == "object" and by.has_role(Role.OWNER):
+        who = masked_name(by.name)
     if event.on_behalf_of == f"body:{applicant.id}":
         who += f"（窗口代录，代{applicant.name}）"
     elif absent := people.get(event.stands_in_for or 0):

@@ -11,14 +11,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from models.access import DESK_OF_ROLE, applicants, estates_visible_to, must_note, opens_for, see
+from models.access import applicants, estates_visible_to, must_note, opens_for, see
 from models.case import Case, CaseEvent
 from models.casetypes import casetype, casetypes
 from models.decisions import Decision
 from models.dossier import Dossier, Offer, dossier, said, told_events
 from models.errors import Forbidden, Invalid
 from models.lists import CaseQuery, page_of, total_of
-from models.people import Desk, Person, Post, Role
+from models.people import Body, Desk, Person, Role
 from models.territory import Area, Estate
 from models.what_if import WhatIf, read_as_of, what_if
 from models.wording import day, last_day, short_day
@@ -90,7 +90,7 @@ def list_cases(request: Request, session: Db, me: Me, here: Here, asked: Annotat
         ],
         more="/cases" + written(given | {"after": after}) if after else None,
         first="/cases" + written(filters) if asked.after else None,
-        opens=ways_to_open(me),
+        opens=ways_to_open(session, me),
     )
 
 
@@ -141,16 +141,22 @@ def _chip(session: Session, name: str, value: str, titles: Mapping[str, tuple[st
 # --- a new case ------------------------------------------------------------------------------------------------------
 
 
-def ways_to_open(me: Person) -> list[tuple[str, str]]:
+def ways_to_open(session: Session, me: Person) -> list[tuple[str, str]]:
     """Where this person may open a case, and what that is called for them."""
     if me.has_role(Role.CLERK, Role.HEAD):
         return [("/cases/new", "窗口代录")]
-    return [("/cases/new", "新建申请")] if any(post.body_id and not _is_office(post) for post in me.posts) else []
+    return [("/cases/new", "新建申请")] if _asks(session, me) else []
 
 
-def _is_office(post: Post) -> bool:
-    desk = DESK_OF_ROLE.get(Role(post.role))
-    return desk is None or desk.is_office
+def _asks(session: Session, me: Person) -> bool:
+    """Whether a body that this person belongs to may ask for any kind of case."""
+    bodies = {post.body_id for post in me.posts if post.body_id}
+    if not bodies:
+        return False
+    kinds = set(session.scalars(select(col(Body.kind)).where(col(Body.id).in_(bodies))))
+    # a residents' committee may act as an owners' committee
+    kinds |= {"committee"} if "residents_committee" in kinds else set()
+    return any(not kinds.isdisjoint(kind.opened_by) for kind in casetypes().values())
 
 
 @router.get("/cases/new")
@@ -185,7 +191,7 @@ def create_case(request: Request, session: Db, me: Me, here: Here, typed: Typed)
 def _new_page(
     request: Request, session: Session, me: Person, type_id: str, estate: str, tried: Attempt | None = None
 ) -> HTMLResponse:
-    if not ways_to_open(me):
+    if not ways_to_open(session, me):
         raise Forbidden("案件由申请单位的经办人提出，或由街道窗口代录，您没有这一权限。")
     kinds = [kind for kind in casetypes().values() if kind.opened_by]
     kind = casetype(type_id) if type_id else kinds[0]
