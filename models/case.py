@@ -176,8 +176,9 @@ class Case(SQLModel, table=True):
         )
 
     def title_of_limit(self, clock: Clock) -> str:
-        """What a clock of this case limits, in words."""
-        return self.kind.title_of_limit(clock.limits)
+        """What a clock of this case limits, in words; of a cap on a pause that it is one."""
+        title = self.kind.title_of_limit(clock.limits)
+        return f"{title}中止的最长时间" if clock.fires == "resume" else title
 
     # --- verbs ---
 

@@ -236,7 +236,7 @@ def _acts_for(person: Person, case: Case) -> str | None:
 
 
 def told_clocks(session: Session, case: Case, at: datetime) -> list[ToldClock]:
-    """The case's clocks, those that run or stand still first, then the newest."""
+    """The case's clocks, those that run or stand still first, then the newest; the cap on a pause after what it caps."""
     rows = session.execute(
         select(Clock, Rule).join(Rule, col(Rule.pk) == col(Clock.rule_pk)).where(col(Clock.case_id) == case.id)
     ).all()
@@ -255,7 +255,9 @@ def told_clocks(session: Session, case: Case, at: datetime) -> list[ToldClock]:
         )
         for clock, rule in rows
     ]
-    return sorted(told, key=lambda told: (told.clock.stopped_at is not None, -(told.clock.id or 0)))
+    return sorted(
+        told, key=lambda told: (told.clock.stopped_at is not None, told.clock.fires == "resume", -(told.clock.id or 0))
+    )
 
 
 def told_events(session: Session, case: Case, events: Sequence[CaseEvent]) -> list[ToldEvent]:
