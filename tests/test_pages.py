@@ -568,9 +568,11 @@ def test_a_strip_is_whole_weeks_and_numbers_each_day_that_counts() -> None:
 def test_the_cap_on_a_pause_is_no_vote_and_no_second_deadline(door: Door) -> None:
     number = door.writes(
         lambda session, cast: (
-            case := at_review(session, cast),
-            cast.fires(case, "reviewer", "pause", "2026-10-13 09:00", reason="委托复核", evidence="委托书18号"),
-        )[0].number
+            (
+                case := at_review(session, cast),
+                cast.fires(case, "reviewer", "pause", "2026-10-13 09:00", reason="委托复核", evidence="委托书18号"),
+            )[0].number
+        )
     )
     door.goes_to("2026-10-14 09:00")
     page = door.as_("reviewer").get(f"/cases/{number}").text
