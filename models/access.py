@@ -326,7 +326,7 @@ def fires_for(by: Actor, name: str, case: Case, kind: type[CaseType], stage: Sta
 
 def may_attach(by: Actor, case: Case, *, on_behalf_of: str | None = None) -> bool:
     """Materials are handed in by whoever may act at the case's stage."""
-    return case.is_open and not desks_of(by, case, on_behalf_of=on_behalf_of).isdisjoint(case.current.desks)
+    return case.is_open and not desks_of(by, case, on_behalf_of=on_behalf_of).isdisjoint(case.desks)
 
 
 def may_note(person: Person, case: Case) -> bool:

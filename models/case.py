@@ -170,10 +170,18 @@ class Case(SQLModel, table=True):
         return at - self.stage_since >= STALE_AFTER
 
     def seat(self, desk: Desk) -> Desk:
-        """The office's desk at which this case lies where its type names `desk`: an area's case lies at the area's own level."""
-        return (
-            Desk.of_level(LEVELS[len(codes_of(self.path)) - 1]) if self.estate_id is None and desk.is_office else desk
-        )
+        """The desk at which this case lies where its type names `desk`: an area's case lies at the area's own level, and what is
+        a committee's, where there is none, with whom the type names."""
+        if self.estate_id is None and desk.is_office:
+            return Desk.of_level(LEVELS[len(codes_of(self.path)) - 1])
+        if desk == Desk.COMMITTEE and self.committee_id is None:
+            return self.kind.without_committee or desk
+        return desk
+
+    @property
+    def desks(self) -> set[Desk]:
+        """Where somebody may act on it at its stage."""
+        return {self.seat(desk) for desk in self.current.desks}
 
     def title_of_limit(self, clock: Clock) -> str:
         """What a clock of this case limits, in words; of a cap on a pause that it is one."""
@@ -218,7 +226,7 @@ class Case(SQLModel, table=True):
             case._check_backdate(session, "open", backdate, recorded_at)
         clocks = case._begin(session)
         case._start_clocks(kind.initial_stage(), clocks)
-        facts = _with_backdate(wanted, backdate)
+        facts = _with_backdate(case.details, backdate)
         case._record(session, "open", None, by, on_behalf_of, at, recorded_at, facts, note, clocks)
         return case
 
@@ -428,7 +436,7 @@ class Case(SQLModel, table=True):
             raise Conflict("本件已办结，不能再提交材料。")
         if not may_attach(by, self, on_behalf_of=on_behalf_of):
             raise Forbidden(f"本件在“{self.current.title}”环节，不在您的岗位，不能提交材料。")
-        on_behalf_of = on_behalf_of or acts_for(by, self, self.current.desks)
+        on_behalf_of = on_behalf_of or acts_for(by, self, self.desks)
         attachment, is_new = take_in(session, self, data, filename=filename, need=need, by_id=by.id, at=at)
         if is_new:
             facts = {"attachment": attachment.id, "need": need, "sha256": attachment.sha256, "size": attachment.size}
@@ -553,6 +561,7 @@ class Case(SQLModel, table=True):
 
     def _begin(self, session: Session) -> Clocks:
         """Write the new row, and start what limits the whole case."""
+        self.kind.opening(session, self)
         self.desk = self.desk and self.seat(self.desk)
         session.add(self)
         session.flush()

@@ -290,7 +290,7 @@ SPECIMEN = Bulletin(
         Figure(title="在办", count=30, value="30", href="/cases?state=open"),
         Figure(title="今日到期", count=2, value="2", href="/cases?due=today"),
         Figure(title="红牌", count=1, value="1", href="/cases?card=red", tone="red"),
-        Figure(title="按期率", count=34, value="94.1%", href="/cases?rated=true", note="32 / 34"),
+        Figure(title="按期率", count=34, value="94.1%", href="/cases?rated=true", note="32/34"),
     ),
     groups=(
         Group(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -19,14 +19,16 @@ from models.dossier import Dossier, Offer, dossier, said, told_events
 from models.errors import Forbidden, Invalid
 from models.lists import CaseQuery, page_of, total_of
 from models.people import Body, Desk, Person, Role
+from models.rule_changes import EVERYWHERE
+from models.rules import rulebook
 from models.territory import Area, Estate
 from models.what_if import WhatIf, read_as_of, what_if
 from models.wording import day, last_day, short_day
-from models.worktime import Limit
+from models.worktime import OFFICE_ZONE, Limit
 
 from ..cases import open_case
 from ..deps import Db, Me
-from .forms import Attempt, Input, Options, Typed, attempt, backdate, facts_of, inputs, local, text
+from .forms import Attempt, Input, Options, Typed, attempt, backdate, facts_of, inputs, local, rules_of, text
 from .lines import heading, lines
 from .render import Here, page
 from .render import query as written
@@ -164,7 +166,7 @@ def new_case(
     request: Request, session: Db, me: Me, here: Here, type: str | None = None, estate: int | None = None
 ) -> HTMLResponse:
     """The form of `type` (the first one installed), for the estates one may open a case for."""
-    return _new_page(request, session, me, type or "", str(estate or ""))
+    return _new_page(request, session, me, here, type or "", str(estate or ""))
 
 
 @router.post("/cases")
@@ -185,11 +187,11 @@ def create_case(request: Request, session: Db, me: Me, here: Here, typed: Typed)
             backdate=backdate(typed),
         )
         return RedirectResponse(f"/cases/{case.number}?done=1", status_code=303)
-    return _new_page(request, session, me, type_id, estate, tried)
+    return _new_page(request, session, me, here, type_id, estate, tried)
 
 
 def _new_page(
-    request: Request, session: Session, me: Person, type_id: str, estate: str, tried: Attempt | None = None
+    request: Request, session: Session, me: Person, here: Here, type_id: str, estate: str, tried: Attempt | None = None
 ) -> HTMLResponse:
     if not ways_to_open(session, me):
         raise Forbidden("案件由申请单位的经办人提出，或由街道窗口代录，您没有这一权限。")
@@ -203,6 +205,7 @@ def _new_page(
         if (found := opens_for(me, bodies[place.id or 0], place))
     ]
     refused = tried.refused if tried else None
+    schema = kind.Details.model_json_schema()
     return page(
         request,
         "new_case.html",
@@ -213,7 +216,12 @@ def _new_page(
         estates=places,
         estate=estate or (places[0][0] if len(places) == 1 else ""),
         at_counter=me.has_role(Role.CLERK, Role.HEAD),
-        fields=inputs(kind.Details.model_json_schema(), tried.typed if tried else None),
+        fields=inputs(
+            schema,
+            tried.typed if tried else None,
+            None,
+            _listed(session, schema, here.now.astimezone(OFFICE_ZONE).date()),
+        ),
         tried=tried,
     )
 
@@ -393,7 +401,7 @@ def _case_page(
         objected=objected,
         own=me.has_role(Role.OWNER),
         estate=session.get(Estate, case.estate_id) if case.estate_id and case.current.periods else None,
-        about=_about(d),
+        about=_about(session, d),
         trail=_trail(d),
         strips={
             told.clock.id: strip(
@@ -462,14 +470,28 @@ def _options(session: Session, d: Dossier) -> Options:
     return found
 
 
-def _about(d: Dossier) -> list[tuple[str, str]]:
+def _listed(session: Session, schema: Mapping[str, Any], day: date, path: str = EVERYWHERE) -> Options:
+    """The named entries of the lists of the rulebook that a schema chooses from, as they are on that day."""
+    book = rulebook(session)
+    return {
+        rule_id: [(code, f"{code}　{words}") for code, words in book.in_force(rule_id, day, path).named.items()]
+        for rule_id in rules_of(schema)
+    }
+
+
+def _about(session: Session, d: Dossier) -> list[tuple[str, str]]:
     """What the case holds, under the names its type gives it, in the order in which it asks."""
     models = [d.kind.Details, *(d.kind.facts_of(name) for name in d.kind.facts)]
     named = {name: field for model in reversed(models) for name, field in model.model_fields.items()}
     order = list(dict.fromkeys(name for model in models for name in model.model_fields))
     held = [(name, d.case.details[name]) for name in order if name in d.case.details and name != "decision"]
+    listed = _listed(session, d.kind.Details.model_json_schema(), d.case.law_day, d.case.path)
+    called = {code: words for choices in listed.values() for code, words in choices}
     details = [
-        ((named[name].title or name).removesuffix("（元）"), said(value, named[name].title or "", named[name]))
+        (
+            (named[name].title or name).removesuffix("（元）"),
+            said(called.get(value, value) if isinstance(value, str) else value, named[name].title or "", named[name]),
+        )
         for name, value in held
         if value not in (None, "", [])
     ]

@@ -1,7 +1,8 @@
 """Forms that nobody writes: a JSON Schema as inputs, what was typed as facts, and a refusal brought back to its input.
 
 No event and no case type has a form of its own: what a type asks for is in its schema, and the schema is what the API
-shows too. Beside JSON Schema's own words, two of ours: `format: cents`, and `x-titles`, what each choice is called.
+shows too. Beside JSON Schema's own words, some of ours: `format: cents`; `x-titles`, what each choice is called; `format: rule`
+with `x-rule`, the list among whose named entries one chooses by its code.
 """
 
 import re
@@ -27,11 +28,12 @@ LONG = 300
 NOTHING_TO_CHOOSE = {
     "decision": "本小区还没有计过票的业主共同决定：请先在小区页面导入名册和表决票。",
     "objection": "没有等待答复的异议。",
+    "rule": "规则库里没有可以选用的项目。",
 }
 """What stands where there is nothing to choose from, by format."""
 
 Options = Mapping[str, Sequence[tuple[str, str]]]
-"""What can be chosen where the choice is the office's data: format (`decision`) → (value, title)."""
+"""What can be chosen where the choice is the office's data: format (`decision`), or the rule's id → (value, title)."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,18 @@ def inputs(
         else:
             given = prop.get("default") if wanted or (known or {}).get(name) is None else (known or {})[name]
             value = _shown(given, kind)
-        choices = (options or {}).get(prop.get("format", ""), ()) if kind == "select" else _choices(prop)
+        choices = (options or {}).get(_chosen_from(prop), ()) if kind == "select" else _choices(prop)
         hint = "每行一项" if kind == "lines" else "" if kind == "money" else str(prop.get("description", ""))
         if kind == "select" and not choices:
             hint = NOTHING_TO_CHOOSE[prop["format"]]
         label = str(prop.get("title", name)).removesuffix("（元）")
         found.append(Input(name, label, kind, wanted, value, choices, hint, prop.get("maxLength")))
     return found
+
+
+def rules_of(schema: Mapping[str, Any]) -> list[str]:
+    """The lists of the rulebook among whose entries a schema lets one choose."""
+    return [str(prop["x-rule"]) for prop in schema.get("properties", {}).values() if "x-rule" in prop]
 
 
 def facts_of(schema: Mapping[str, Any], typed: FormData) -> dict[str, Any]:
@@ -256,6 +263,10 @@ def _kind(prop: Mapping[str, Any]) -> str:
     if form == "date":
         return "date"
     return "paragraph" if prop.get("maxLength", LONG + 1) > LONG else "text"
+
+
+def _chosen_from(prop: Mapping[str, Any]) -> str:
+    return str(prop.get("x-rule") or prop.get("format", ""))
 
 
 def _choices(prop: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -244,6 +244,14 @@ class CaseType(StateChart[_Seat]):
     opened_by: ClassVar[tuple[str, ...]] = ("company",)
     """Kinds of bodies that may ask for it (`Body.kind`); the first is the one a street's clerk enters it for."""
 
+    without_committee: ClassVar[Desk | None] = None
+    """At whose desk lies what a committee does, where the estate has none; None: nobody's."""
+
+    @classmethod
+    def opening(cls, session: Session, case: "Case") -> None:
+        """A case of this type is about to be opened: judge its details by the rules of its law day, and settle what it is not
+        asked for. Raises `Invalid`, with the field."""
+
     @classmethod
     def afterwards(cls, session: Session, case: "Case", event: "CaseEvent", at: datetime) -> None:
         """What an event of a locked case means for others, within the hand-off that carries it on.

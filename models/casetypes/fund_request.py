@@ -1,7 +1,6 @@
 """维修资金使用: an estate asks to spend its maintenance fund, from the site check to the settled account."""
 
 from datetime import date, timedelta
-from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from statemachine import Event
@@ -10,25 +9,7 @@ from ..decisions import decision_for, held
 from ..money import yuan
 from ..people import Desk
 from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
-
-EXCLUSIONS: dict[str, Any] = {
-    "developer_liability": "应由建设单位或者施工单位承担的保修责任",
-    "utility_lines": "应由供水、供电、供气、通信等专营单位承担的管线和设施",
-    "wrongdoer": "人为损坏应由当事人承担的",
-    "psc_contract": "物业服务合同约定应由物业服务企业承担的",
-}
-"""What the fund may not pay for: 住宅专项维修资金管理办法 (165号令) Art. 25."""
-Exclusion = Literal["developer_liability", "utility_lines", "wrongdoer", "psc_contract"]
-Excluded = Annotated[
-    list[Exclusion],
-    Field(
-        default_factory=list,
-        title="属于不得列支的情形",
-        description="都不属于的，不用勾选",
-        max_length=4,
-        json_schema_extra={"x-titles": EXCLUSIONS},
-    ),
-]
+from .payments import Approve, Ask, Cancel, Excluded, Paid, Payments, Reason, Returned, Rework
 
 
 class Plan(Facts):
@@ -69,32 +50,11 @@ class Submit(Facts):
     statement: Paragraph | None = Field(default=None, title="申请说明")
 
 
-class Ask(Facts):
-    items: list[Line] = Field(title="需要补正的材料或内容", min_length=1, max_length=30)
-
-
 class Resubmit(Facts):
     answer: Paragraph | None = Field(default=None, title="补正说明")
     works: Line | None = Field(default=None, title="工程内容")
     payee: Line | None = Field(default=None, title="收款单位（施工单位）")
     finish_by: Day | None = Field(default=None, title="合同约定竣工日")
-
-
-class Reason(Facts):
-    reason: Paragraph = Field(title="理由")
-
-
-class Approve(Facts):
-    amount: Cents | None = Field(default=None, title="本次划拨金额（元）")
-
-
-class Paid(Facts):
-    paid_on: Day = Field(title="拨付日期")
-    receipt: Line | None = Field(default=None, title="银行回单号")
-
-
-class Cancel(Reason):
-    owed: Cents = Field(default=0, title="已完工程应付金额（元）")
 
 
 class Settled(Facts):
@@ -103,16 +63,7 @@ class Settled(Facts):
     settlement: Cents | None = Field(default=None, title="结算金额（元）")
 
 
-class Rework(Reason):
-    finish_by: Day = Field(title="返工后竣工日")
-
-
-class Returned(Facts):
-    amount: Cents = Field(title="退回金额（元）")
-    returned_on: Day = Field(title="退回日期")
-
-
-class FundRequest(CaseType):
+class FundRequest(Payments, CaseType):
     """维修资金使用: an estate asks to spend its maintenance fund (Civil Code 278, 281; 165号令 Arts. 22–25)."""
 
     title = "维修资金使用"
@@ -338,22 +289,6 @@ class FundRequest(CaseType):
 
     # --- obstacles: the sentence a refused person reads ---
 
-    def excluded_item(self, move: Move) -> str | None:
-        facts = move.facts
-        if facts is None:
-            return None
-        if facts.excluded:
-            return Wrong(
-                "excluded",
-                f"不得从维修资金列支：{EXCLUSIONS[facts.excluded[0]]}（住宅专项维修资金管理办法第二十五条）。",
-            )
-        if not facts.warranty_expired:
-            return Wrong(
-                "warranty_expired",
-                "保修期未满的，由建设单位承担保修责任，不得使用维修资金（住宅专项维修资金管理办法第十八条、第二十五条）。",
-            )
-        return None
-
     def decision_not_usable(self, move: Move) -> str | None:
         if move.facts is None:
             return None
@@ -413,25 +348,6 @@ class FundRequest(CaseType):
             return decision.why_not()
         return "计票结果为通过，不能认定未通过。" if decision and decision.ordinary_passed else None
 
-    def finish_day_is_past(self, move: Move) -> str | None:
-        day = move.facts and move.facts.finish_by
-        return Wrong("finish_by", f"竣工日 {day} 不能早于今天。") if day and day < move.today else None
-
-    def asked_before(self, move: Move) -> str | None:
-        return "补正只能一次性告知，本件已经要求过补正。" if move.case.details.get("asked_by") else None
-
-    def not_the_asking_desk(self, move: Move) -> str | None:
-        from ..access import desks_of
-
-        asker = type(self).stage(move.case.details["asked_by"])
-        if asker.desk in desks_of(move.by, move.case):
-            return None
-        return f"补正由{asker.desk and asker.desk.title}要求，只能由其终止。"
-
-    def correction_not_overdue(self, move: Move) -> str | None:
-        clock = move.running("deadline")
-        return f"补正期限至 {clock.due_day} 24时届满，届满前不能终止。" if clock and move.at < clock.due_at else None
-
     def first_amount_wrong(self, move: Move) -> str | None:
         amount = move.facts and move.facts.amount
         budget = move.case.details["budget"]
@@ -452,30 +368,6 @@ class FundRequest(CaseType):
             return Wrong("settlement", f"{over}，超出部分须另行决定。")
         return None
 
-    def final_amount_wrong(self, move: Move) -> str | None:
-        amount = move.facts and move.facts.amount
-        remains = max(move.case.details["settlement"] - move.case.details["paid"], 0)
-        if amount is not None and amount != remains:
-            due = f"尾款应为 {yuan(remains)} 元（结算金额减去已拨付金额）"
-            return Wrong("amount", f"{due}，填写的是 {yuan(amount)} 元。")
-        return None
-
-    def paid_in_future(self, move: Move) -> str | None:
-        day = move.facts and move.facts.paid_on
-        return Wrong("paid_on", f"拨付日期 {day} 不能晚于今天。") if day and day > move.today else None
-
-    def owed_above_paid(self, move: Move) -> str | None:
-        owed, paid = move.facts and move.facts.owed, move.case.details["paid"]
-        above = owed and owed > paid
-        return Wrong("owed", f"应付金额 {yuan(owed)} 元超过已拨付的 {yuan(paid)} 元。") if above else None
-
-    def returns_another_amount(self, move: Move) -> str | None:
-        due = move.case.details["paid"] - move.case.details["settlement"]
-        amount = move.facts and move.facts.amount
-        if amount is not None and amount != due:
-            return Wrong("amount", f"应退回 {yuan(due)} 元，填写的是 {yuan(amount)} 元。")
-        return None
-
     # --- which branch ---
 
     def asked_by_intake(self, move: Move) -> bool:
@@ -483,24 +375,6 @@ class FundRequest(CaseType):
 
     def asked_by_review(self, move: Move) -> bool:
         return move.case.details.get("asked_by") == "review"
-
-    def asked_by_final_review(self, move: Move) -> bool:
-        return move.case.details.get("asked_by") == "final_review"
-
-    def asked_before_payment(self, move: Move) -> bool:
-        return not self.asked_by_final_review(move)
-
-    def something_remains(self, move: Move) -> bool:
-        return bool(move.case.details["settlement"] > move.case.details["paid"])
-
-    def nothing_remains(self, move: Move) -> bool:
-        return not self.something_remains(move)
-
-    def paid_too_much(self, move: Move) -> bool:
-        return bool(move.case.details["settlement"] < move.case.details["paid"])
-
-    def paid_exactly(self, move: Move) -> bool:
-        return not self.paid_too_much(move)
 
     # --- what is remembered ---
 
@@ -520,29 +394,5 @@ class FundRequest(CaseType):
         stated = move.facts.model_dump(mode="json", include={"works", "payee", "finish_by"}, exclude_none=True)
         move.details.update(stated)
 
-    def remember_asker(self, move: Move) -> None:
-        move.details["asked_by"] = move.case.stage
-
     def set_first_payment(self, move: Move) -> None:
         move.details["to_pay"] = move.facts.amount
-
-    def set_final_payment(self, move: Move) -> None:
-        remains = move.case.details["settlement"] - move.case.details["paid"]
-        move.details["to_pay"] = move.record["amount"] = remains
-
-    def unset_payment(self, move: Move) -> None:
-        move.details.pop("to_pay")
-
-    def book_payment(self, move: Move) -> None:
-        move.record["amount"] = move.details.pop("to_pay")
-        move.details["paid"] = move.details.get("paid", 0) + move.record["amount"]
-
-    def set_settlement(self, move: Move) -> None:
-        if move.facts.settlement is not None:
-            move.details["settlement"] = move.facts.settlement
-
-    def settle_cancelled(self, move: Move) -> None:
-        move.details["settlement"] = move.facts.owed
-
-    def book_refund(self, move: Move) -> None:
-        move.details["refunded"] = move.facts.amount
