@@ -13,18 +13,17 @@ What was chosen where the law leaves it open:
   a final stage, the district's head re-opens the case at that review, where it is found.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 from statemachine import Event
 
 from ..db import insert_rows, write
 from ..errors import Invalid
 from ..money import yuan
 from ..people import Body, Desk
-from ..publicity import Objection
+from ..publicity import objections
 from ..rules import rulebook
 from ..territory import Estate
 from ..worktime import OFFICE_ZONE
@@ -106,11 +105,6 @@ class Settlement(Facts):
 
 class Publish(Facts):
     places: list[Line] = Field(title="公示地点", min_length=1, max_length=10)
-
-
-class Objected(Facts):
-    objector: Line = Field(title="异议人", description="写房号即可，不写姓名、电话")
-    text: Paragraph = Field(title="异议内容")
 
 
 class Answer(Facts):
@@ -250,6 +244,7 @@ class EmergencyRepair(Payments, CaseType):
         desk=Desk.APPLICANT,
         also=(Desk.COMMITTEE, Desk.STREET, Desk.DISTRICT),
         periods=(Period("emergency.publicity", "publicity_ends"),),
+        publicity=True,
         needs=(Need("公示照片"),),
     )
     objection_review = Stage("异议复核", desk=Desk.DISTRICT, deadline="emergency.objection")
@@ -389,11 +384,10 @@ class EmergencyRepair(Payments, CaseType):
         name="申请核销（尾款）",
     )
     publish = Event(publication.to(publicity, on="set_places"), name="公布结果")
-    objected = Event(publicity.to.itself(internal=True, on="keep_objection"), name="登记异议")
     publicity_ends = Event(
-        publicity.to(objection_review, cond="objection_is_open", on="record_publicity")
-        | publicity.to(refund, cond=("no_objection_is_open", "paid_too_much"), on="record_publicity")
-        | publicity.to(closed, cond=("no_objection_is_open", "paid_exactly"), on="record_publicity"),
+        publicity.to(objection_review, cond="objection_is_open")
+        | publicity.to(refund, cond=("no_objection_is_open", "paid_too_much"))
+        | publicity.to(closed, cond=("no_objection_is_open", "paid_exactly")),
         name="公示期满",
     )
     dismiss = Event(
@@ -435,18 +429,17 @@ class EmergencyRepair(Payments, CaseType):
         "agree": Opinion, "send_back": Reason, "endorse": Opinion, "submit": Submit, "ask": Ask, "resubmit": Resubmit,
         "lapse": Facts, "refuse": Reason, "approve": Approve, "write_off": Approve, "paid": Paid, "bounced": Reason,
         "finished": Facts, "cancel": Cancel, "passed": Opinion, "rework": Rework, "apply": Settlement, "publish": Publish,
-        "objected": Objected, "dismiss": Answer, "uphold": Answer, "find_abuse": Finding, "returned": Returned,
+        "dismiss": Answer, "uphold": Answer, "find_abuse": Finding, "returned": Returned,
         "withdraw": Reason,
     }  # fmt: skip
 
     may = {
         Desk.APPLICANT: {
-            "secure", "plan", "submit", "resubmit", "finished", "cancel", "apply", "publish", "objected", "withdraw",
+            "secure", "plan", "submit", "resubmit", "finished", "cancel", "apply", "publish", "withdraw",
         },
-        Desk.COMMITTEE: {"confirm", "doubt", "agree", "send_back", "passed", "rework", "publish", "objected"},
+        Desk.COMMITTEE: {"confirm", "doubt", "agree", "send_back", "passed", "rework", "publish"},
         Desk.STREET: {
             "order", "replace", "repaired", "charge", "certify", "not_emergency", "endorse", "ask", "refuse", "lapse", "publish",
-            "objected",
         },
         Desk.DISTRICT: {
             "direct", "not_emergency", "ask", "refuse", "lapse", "approve", "write_off", "dismiss", "uphold", "find_abuse",
@@ -693,7 +686,7 @@ class EmergencyRepair(Payments, CaseType):
         return not move.case.details.get("paid")
 
     def objection_is_open(self, move: Move) -> bool:
-        return bool(_open_objections(move))
+        return bool(objections(move.session, move.case.id, unanswered=True))
 
     def no_objection_is_open(self, move: Move) -> bool:
         return not self.objection_is_open(move)
@@ -748,17 +741,12 @@ class EmergencyRepair(Payments, CaseType):
     def set_places(self, move: Move) -> None:
         move.details["places"] = move.facts.places
 
-    def keep_objection(self, move: Move) -> None:
-        text = f"{move.facts.objector}：{move.facts.text}"
-        objection = Objection(case_id=move.case.id, stage=move.stage, by_id=move.by.id, text=text, at=move.at)  # type: ignore[arg-type]
-        move.rows.append(objection)
-
     def answer_objections(self, move: Move) -> None:
-        for objection in _open_objections(move):
-            write(move.session, objection, answer=move.facts.answer, answered_at=move.at)
+        for objection in objections(move.session, move.case.id, unanswered=True):
+            write(move.session, objection, answer=move.facts.answer, upheld=move.name == "uphold", answered_at=move.at)
 
     def record_finding(self, move: Move) -> None:
-        for objection in _open_objections(move):
+        for objection in objections(move.session, move.case.id, unanswered=True):
             write(move.session, objection, answer=move.facts.reason, answered_at=move.at)
         move.details["finding"] = move.facts.reason
         move.details["settlement"] = move.details.get("paid", 0) - move.facts.amount
@@ -772,8 +760,3 @@ def _track(move: Move, budget: int) -> str:
     if budget == least:
         return move.rule("emergency.exactly_track_three").entries[0]
     return "T3" if budget > least else "T2"
-
-
-def _open_objections(move: Move) -> list[Any]:
-    unanswered = col(Objection.case_id) == move.case.id, col(Objection.answered_at).is_(None)
-    return list(move.session.scalars(select(Objection).where(*unanswered).order_by(col(Objection.id))))

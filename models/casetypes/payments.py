@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ..money import yuan
-from ..publicity import Publicity
 from .base import Cents, Day, Facts, Line, Move, Paragraph, Wrong
 
 EXCLUSIONS: dict[str, Any] = {
@@ -145,11 +144,6 @@ class Payments:
         return not self.paid_too_much(move)
 
     # --- what is remembered ---
-
-    def record_publicity(self, move: Move) -> None:
-        clock = move.running("period")
-        assert clock is not None
-        move.rows.append(Publicity.of(clock, move.case.stage, move.case.details.get("places", [])))
 
     def remember_asker(self, move: Move) -> None:
         move.details["asked_by"] = move.case.stage

@@ -495,8 +495,8 @@ def test_what_was_paid_too_much_comes_back_after_the_publicity(session: Session,
 
 def test_an_objection_is_reviewed_before_the_case_ends(session: Session, cast: Cast) -> None:
     case = at_publicity(cast)
-    cast.fires(case, "clerk", "objected", "2026-11-04 09:00", objector="3栋0102", text="拆除费重复计列")
-    cast.fires(case, "committee", "objected", "2026-11-05 09:00", objector="3栋0201", text="分摊范围有误")
+    case.object("拆除费重复计列", by=cast.clerk, at=at("2026-11-04 09:00"), name="王阿姨", unit="3栋0102")
+    case.object("分摊范围有误", by=cast.residents, at=at("2026-11-05 09:00"), name="王阿姨", unit="3栋0201")
     assert case.stage == "publicity" and running(session, case, "period").due_day == date(2026, 11, 9)
     shift(session, "2026-11-10 00:00")
     assert case.stage == "objection_review" and case.desk == "district"
@@ -515,7 +515,7 @@ def test_an_objection_is_reviewed_before_the_case_ends(session: Session, cast: C
 
 def test_an_objection_that_does_not_hold_ends_it_in_writing(session: Session, cast: Cast) -> None:
     case = at_publicity(cast)
-    cast.fires(case, "committee", "objected", "2026-11-05 09:00", objector="3栋0201", text="分摊范围有误")
+    case.object("分摊范围有误", by=cast.residents, at=at("2026-11-05 09:00"), name="王阿姨", unit="3栋0201")
     shift(session, "2026-11-10 00:00")
     cast.fires(case, "reviewer", "dismiss", "2026-11-11 09:00", answer="范围与方案一致")
     shift(session, "2026-11-11 09:01")
