@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from models.errors import Refused
 
+from .cli_allocate import allocate
 from .cli_due import calendar_read, due
 from .cli_import import app as import_app
 from .cli_tally import tally
@@ -68,6 +69,8 @@ app = typer.Typer(
 calendar_app = typer.Typer(help="放假安排。")
 app.command("due")(due)
 app.command("tally")(tally)
+# a negative amount is no option
+app.command("allocate", context_settings={"ignore_unknown_options": True})(allocate)
 app.add_typer(calendar_app, name="calendar")
 calendar_app.command("read")(calendar_read)
 app.add_typer(import_app, name="import")

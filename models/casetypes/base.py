@@ -32,11 +32,12 @@ from ..people import Actor, Desk
 from ..rules import Rule, rulebook
 from ..settings import settings
 from ..worktime import OFFICE_ZONE
-from .facts import Cents, Day, Facts, Line, Paragraph, Wrong, parse
+from .facts import Cents, Day, Facts, Line, Paragraph, Scope, Wrong, parse
 
 if TYPE_CHECKING:
     from ..case import Case, CaseEvent
     from ..clock import Clock
+    from ..fund_charges import Charge
 
 
 # --- stages ----------------------------------------------------------------------------------------------------------
@@ -239,6 +240,11 @@ class CaseType(StateChart[_Seat]):
     """Rules that its conditions go by, beside those that limit its stages: amounts, shares, numbers, lists (`Move.rule`)."""
     opened_by: ClassVar[tuple[str, ...]] = ("company",)
     """Kinds of bodies that may ask for it (`Body.kind`); the first is the one a street's clerk enters it for."""
+
+    @classmethod
+    def charge(cls, case: "Case") -> "Charge | None":
+        """What the case takes out of the maintenance fund; None for types that do not spend it."""
+        return None
 
     @classmethod
     def afterwards(cls, session: Session, case: "Case", event: "CaseEvent", at: datetime) -> None:
@@ -449,6 +455,6 @@ def casetype(type_id: str) -> type[CaseType]:
 
 
 __all__ = [
-    "CaseType", "Cents", "Day", "Facts", "Line", "Move", "Need", "Paper", "Paragraph", "Period", "Reopening", "Stage", "Wrong",
+    "CaseType", "Cents", "Day", "Facts", "Line", "Move", "Need", "Paper", "Paragraph", "Period", "Reopening", "Scope", "Stage", "Wrong",
     "casetype", "casetypes", "parse",
 ]  # fmt: skip

@@ -1,16 +1,36 @@
 """维修资金使用: an estate asks to spend its maintenance fund, from the site check to the settled account."""
 
 from datetime import date, timedelta
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from statemachine import Event
 
 from ..decisions import decision_for, held
+from ..fund_accounts import is_kept
+from ..fund_charges import EVERYBODY, Charge, allocation, charge_to, scope_unclear, shortfall
 from ..money import yuan
 from ..people import Desk
 from ..publicity import Publicity
-from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
+from .base import (
+    CaseType,
+    Cents,
+    Day,
+    Facts,
+    Line,
+    Move,
+    Need,
+    Paper,
+    Paragraph,
+    Period,
+    Reopening,
+    Scope,
+    Stage,
+    Wrong,
+)
+
+if TYPE_CHECKING:
+    from ..case import Case
 
 EXCLUSIONS: dict[str, Any] = {
     "developer_liability": "应由建设单位或者施工单位承担的保修责任",
@@ -40,6 +60,7 @@ class Plan(Facts):
 
 class Publish(Facts):
     budget: Cents | None = Field(default=None, title="预算金额（元）")
+    scope: Scope | None = Field(default=None, title="列支范围")
     places: list[Line] = Field(default_factory=list, title="公示地点", max_length=10)
 
 
@@ -67,6 +88,7 @@ class Submit(Facts):
     payee: Line = Field(title="收款单位（施工单位）")
     finish_by: Day = Field(title="合同约定竣工日")
     statement: Paragraph | None = Field(default=None, title="申请说明")
+    scope: Scope | None = Field(default=None, title="列支范围")
 
 
 class Ask(Facts):
@@ -78,6 +100,7 @@ class Resubmit(Facts):
     works: Line | None = Field(default=None, title="工程内容")
     payee: Line | None = Field(default=None, title="收款单位（施工单位）")
     finish_by: Day | None = Field(default=None, title="合同约定竣工日")
+    scope: Scope | None = Field(default=None, title="列支范围")
 
 
 class Reason(Facts):
@@ -103,6 +126,10 @@ class Settled(Facts):
     settlement: Cents | None = Field(default=None, title="结算金额（元）")
 
 
+class Apply(Settled):
+    scope: Scope | None = Field(default=None, title="列支范围")
+
+
 class Rework(Reason):
     finish_by: Day = Field(title="返工后竣工日")
 
@@ -110,6 +137,10 @@ class Rework(Reason):
 class Returned(Facts):
     amount: Cents = Field(title="退回金额（元）")
     returned_on: Day = Field(title="退回日期")
+
+
+RESTATED = ("scope_is_decided", "scope_unknown")
+"""What stands in the way of a charging scope that is written anew after the owners' decision."""
 
 
 class FundRequest(CaseType):
@@ -123,7 +154,7 @@ class FundRequest(CaseType):
 
         works: Line = Field(title="工程内容")
         budget: Cents = Field(gt=0, title="预算金额（元）")
-        scope: Line = Field(default="全体业主", title="列支范围")
+        scope: Scope = Field(default=EVERYBODY, title="列支范围")
 
     # --- stages: domain of the national procedure (165号令) and Shenzhen's delegation to the districts ---
 
@@ -212,7 +243,9 @@ class FundRequest(CaseType):
     )
     review_cost = Event(planning.to(cost_review), name="送造价审核")
     publish = Event(
-        planning.to(plan_publicity, on="set_budget") | cost_review.to(plan_publicity, on="set_budget"), name="公示方案"
+        planning.to(plan_publicity, unless="scope_unknown", on="set_budget")
+        | cost_review.to(plan_publicity, unless="scope_unknown", on="set_budget"),
+        name="公示方案",
     )
     revise = Event(plan_publicity.to(planning), name="修改方案")
     publicity_ends = Event(
@@ -227,7 +260,14 @@ class FundRequest(CaseType):
         name="通过",
     )
     failed = Event(decision.to(closed, unless=("window_has_not_ended", "tally_says_passed")), name="未通过")
-    submit = Event(application.to(intake, unless="finish_day_is_past", on="set_contract"), name="提交申请")
+    submit = Event(
+        application.to(
+            intake,
+            unless=("finish_day_is_past", "scope_is_decided", "scope_unknown"),
+            on=("set_contract", "check_allocation"),
+        ),
+        name="提交申请",
+    )
     accept = Event(intake.to(review), name="受理")
     ask = Event(
         intake.to(correction, unless="asked_before", on="remember_asker")
@@ -236,9 +276,9 @@ class FundRequest(CaseType):
         name="要求补正",
     )
     resubmit = Event(
-        correction.to(intake, cond="asked_by_intake", on="set_contract")
-        | correction.to(review, cond="asked_by_review", on="set_contract")
-        | correction.to(final_review, cond="asked_by_final_review", on="set_contract"),
+        correction.to(intake, cond="asked_by_intake", unless=RESTATED, on=("set_contract", "check_allocation"))
+        | correction.to(review, cond="asked_by_review", unless=RESTATED, on=("set_contract", "check_allocation"))
+        | correction.to(final_review, cond="asked_by_final_review", unless=RESTATED, on="set_contract"),
         name="提交补正",
     )
     lapse = Event(
@@ -250,14 +290,19 @@ class FundRequest(CaseType):
     )
     refuse = Event(intake.to(closed) | review.to(closed) | final_review.to(settlement), name="不予通过")
     approve = Event(
-        review.to(first_payment, unless="first_amount_wrong", on="set_first_payment")
-        | final_review.to(final_payment, cond="something_remains", unless="final_amount_wrong", on="set_final_payment")
+        review.to(first_payment, unless=("first_amount_wrong", "balances_short"), on="set_first_payment")
+        | final_review.to(
+            final_payment,
+            cond="something_remains",
+            unless=("final_amount_wrong", "balances_short"),
+            on="set_final_payment",
+        )
         | final_review.to(publication, cond="nothing_remains", unless="final_amount_wrong"),
         name="同意划拨",
     )
     paid = Event(
-        first_payment.to(works, unless="paid_in_future", on="book_payment")
-        | final_payment.to(publication, unless="paid_in_future", on="book_payment"),
+        first_payment.to(works, unless=("paid_in_future", "balances_short"), on="book_payment")
+        | final_payment.to(publication, unless=("paid_in_future", "balances_short"), on="book_payment"),
         name="已拨付",
     )
     bounced = Event(
@@ -266,9 +311,14 @@ class FundRequest(CaseType):
     finished = Event(works.to(acceptance), name="完工")
     cancel = Event(works.to(refund, unless="owed_above_paid", on="settle_cancelled"), name="取消工程")
     rework = Event(acceptance.to(works, unless="finish_day_is_past", on="set_contract"), name="返工")
-    apply = Event(settlement.to(final_review, unless="settlement_above_budget", on="set_settlement"), name="申请尾款")
+    apply = Event(
+        settlement.to(final_review, unless=("settlement_above_budget", *RESTATED), on="set_settlement"),
+        name="申请尾款",
+    )
     published = Event(
-        publication.to(refund, cond="paid_too_much") | publication.to(closed, cond="paid_exactly"), name="已公布归档"
+        publication.to(refund, cond="paid_too_much", on="sum_up")
+        | publication.to(closed, cond="paid_exactly", on="sum_up"),
+        name="已公布归档",
     )
     returned = Event(refund.to(closed, unless="returns_another_amount", on="book_refund"), name="已退回")
     withdraw = Event(
@@ -287,7 +337,7 @@ class FundRequest(CaseType):
 
     facts = {
         "plan": Plan, "enter_decided": Decided, "review_cost": CostReview, "publish": Publish, "revise": Reason,
-        "passed": {"acceptance": Settled}, "apply": Settled, "submit": Submit, "ask": Ask, "resubmit": Resubmit, "lapse": Facts, "refuse": Reason,
+        "passed": {"acceptance": Settled}, "apply": Apply, "submit": Submit, "ask": Ask, "resubmit": Resubmit, "lapse": Facts, "refuse": Reason,
         "approve": Approve, "paid": Paid, "bounced": Reason, "cancel": Cancel, "rework": Rework, "returned": Returned,
         "withdraw": Reason,
     }  # fmt: skip
@@ -330,6 +380,10 @@ class FundRequest(CaseType):
     enterable_afterwards = {"open", "submit", "resubmit", "paid", "finished", "returned", "withdraw"}
 
     reopening = Reopening("review")
+
+    @classmethod
+    def charge(cls, case: "Case") -> Charge:
+        return _charge(case, case.details)
 
     # --- obstacles: the sentence a refused person reads ---
 
@@ -412,6 +466,31 @@ class FundRequest(CaseType):
         day = move.facts and move.facts.finish_by
         return Wrong("finish_by", f"竣工日 {day} 不能早于今天。") if day and day < move.today else None
 
+    def scope_is_decided(self, move: Move) -> str | None:
+        """Whom the costs fall on was decided by the owners: it is only written anew where the roster does not know the words."""
+        if move.facts is None or move.facts.scope in (None, move.case.details["scope"]):
+            return None
+        if scope_unclear(move.session, move.case.estate_id, move.case.details["scope"]):
+            return None
+        return Wrong("scope", f"列支范围“{move.case.details['scope'][:40]}”已随使用方案由业主共同决定，不能另行改写。")
+
+    def scope_unknown(self, move: Move) -> str | None:
+        """Where balances are kept, the roster must know whom the costs fall on."""
+        if move.facts is None or not is_kept(move.session, move.case.estate_id):
+            return None
+        scope = move.facts.scope or move.case.details["scope"]
+        wrong = scope_unclear(move.session, move.case.estate_id, scope)
+        return wrong and Wrong("scope", wrong)
+
+    def balances_short(self, move: Move) -> str | None:
+        """No account pays more than it has: what an approval or a payment would take is held against the balances."""
+        if move.facts is None:
+            return None
+        details = move.case.details
+        amount = details.get("to_pay") or getattr(move.facts, "amount", None)
+        after = details["settlement"] if move.case.stage.startswith("final") else details.get("paid", 0) + (amount or 0)
+        return shortfall(move.session, _charge(move.case, details), after)
+
     def asked_before(self, move: Move) -> str | None:
         return "补正只能一次性告知，本件已经要求过补正。" if move.case.details.get("asked_by") else None
 
@@ -429,12 +508,14 @@ class FundRequest(CaseType):
 
     def first_amount_wrong(self, move: Move) -> str | None:
         amount = move.facts and move.facts.amount
-        budget = move.case.details["budget"]
+        budget, paid = move.case.details["budget"], move.case.details.get("paid", 0)
         if move.facts is None:
             return None
         if not amount:
             return Wrong("amount", "请填写首期款金额。")
-        return Wrong("amount", f"首期款 {yuan(amount)} 元超过预算 {yuan(budget)} 元。") if amount > budget else None
+        before = f"加上已拨付的 {yuan(paid)} 元" if paid else ""
+        above = amount + paid > budget
+        return Wrong("amount", f"首期款 {yuan(amount)} 元{before}超过预算 {yuan(budget)} 元。") if above else None
 
     def settlement_missing(self, move: Move) -> str | None:
         missing = move.facts is not None and move.facts.settlement is None
@@ -509,6 +590,8 @@ class FundRequest(CaseType):
     def set_budget(self, move: Move) -> None:
         if move.facts.budget:
             move.details["budget"] = move.facts.budget
+        if move.facts.scope:
+            move.details["scope"] = move.facts.scope
         move.details["places"] = move.facts.places
 
     def record_publicity(self, move: Move) -> None:
@@ -517,8 +600,20 @@ class FundRequest(CaseType):
         move.rows.append(Publicity.of(clock, move.case.stage, move.case.details.get("places", [])))
 
     def set_contract(self, move: Move) -> None:
-        stated = move.facts.model_dump(mode="json", include={"works", "payee", "finish_by"}, exclude_none=True)
+        stated = move.facts.model_dump(mode="json", include={"works", "payee", "finish_by", "scope"}, exclude_none=True)
         move.details.update(stated)
+
+    def check_allocation(self, move: Move) -> None:
+        """预分摊 (规定 Art. 25): how the budget falls on the accounts, as they are on this day; shortfalls are said, and do not block."""
+        found = allocation(move.session, _charge(move.case, move.details))
+        move.record["found"] = f"预分摊：{found.in_words}"
+
+    def sum_up(self, move: Move) -> None:
+        found = allocation(move.session, _charge(move.case, move.details))
+        if not found.why_not:
+            move.record["allocated"] = {
+                "units": len(found.lines), "fen": found.charge.fen, "unsold": found.unsold, "developer": found.developer,
+            }  # fmt: skip
 
     def remember_asker(self, move: Move) -> None:
         move.details["asked_by"] = move.case.stage
@@ -535,14 +630,37 @@ class FundRequest(CaseType):
 
     def book_payment(self, move: Move) -> None:
         move.record["amount"] = move.details.pop("to_pay")
-        move.details["paid"] = move.details.get("paid", 0) + move.record["amount"]
+        self._post(move, move.details.get("paid", 0) + move.record["amount"], move.facts.paid_on)
 
     def set_settlement(self, move: Move) -> None:
         if move.facts.settlement is not None:
             move.details["settlement"] = move.facts.settlement
+        if getattr(move.facts, "scope", None):
+            move.details["scope"] = move.facts.scope
 
     def settle_cancelled(self, move: Move) -> None:
         move.details["settlement"] = move.facts.owed
 
     def book_refund(self, move: Move) -> None:
         move.details["refunded"] = move.facts.amount
+        self._post(move, move.details["paid"] - move.facts.amount, move.facts.returned_on)
+
+    def _post(self, move: Move, after: int, day: date) -> None:
+        """Let what is paid be `after`, in the details and on the units' accounts."""
+        charge = _charge(move.case, move.details)
+        _, move.record["found"] = charge_to(move.session, charge, after, day=day, at=move.at, by_id=move.by.id)
+        # a case that is taken up again goes on with the same postings
+        move.details |= {"paid": after, "charged_by": charge.case_id}
+
+
+def _charge(case: "Case", details: dict[str, Any]) -> Charge:
+    """The settlement, once it is known, else the budget."""
+    settled = "settlement" in details
+    return Charge(
+        estate_id=case.estate_id,  # type: ignore[arg-type]
+        case_id=details.get("charged_by") or case.id,
+        scope=details.get("scope", EVERYBODY),
+        fen=details["settlement" if settled else "budget"],
+        paid=details.get("paid", 0),
+        basis="结算" if settled else "预算",
+    )
