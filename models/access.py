@@ -214,6 +214,19 @@ def must_keep_fund(person: Person, estate: Estate) -> None:
         raise Forbidden("维修资金分户余额由区住房和建设局或市维修资金管理中心导入，您没有这一权限。")
 
 
+def sees_balances(person: Person, estate: Estate) -> bool:
+    """What single units have: the offices whose area it is, and whoever keeps the roster. Owners see what is published."""
+    return may_keep_roster(person, estate) or any(
+        post.role in SEES_ITS_AREA and within(estate.path, post.area_path) for post in person.posts
+    )
+
+
+def must_see_balances(person: Person, estate: Estate) -> None:
+    """Raises `Forbidden` unless they may."""
+    if not sees_balances(person, estate):
+        raise Forbidden("各单元的分户余额只对本小区的物业服务企业、业主委员会和主管部门开放，您没有这一权限。")
+
+
 def works_at(post: Post, desk: Desk, case: Case) -> bool:
     """Whoever belongs to the body that applied is the applicant, an office that asked for something included."""
     if desk == Desk.APPLICANT:

@@ -21,6 +21,7 @@ from .fund_sheet import SheetLine, read_sheet
 from .money import yuan
 from .settings import settings
 from .territory import Estate, Unit
+from .worktime import OFFICE_ZONE
 
 if TYPE_CHECKING:
     from .people import Person
@@ -168,9 +169,9 @@ def import_balances(
     What differs is posted, so nothing is overwritten. At the opening, units that the file leaves out have nothing; later
     they keep what they have. One refused line refuses the file: `Invalid` with `field="balances"`, which names the lines.
     """
-    lines, labels = _read(session, estate, data, filename)
+    lines, labels = _read(session, estate, data, filename, day, at)
     opening = not is_kept(session, estate.id)
-    stated = {_owner_of(line): line.fen for line in lines}
+    stated: dict[tuple[str, str], int] = {_owner_of(line): line.fen for line in lines}
     left_out = tuple(label for label in labels if ("unit", label) not in stated)
     had = balances(session, estate.id)
     if opening:
@@ -189,7 +190,7 @@ def import_deposits(
 
     The same file on the same day is one deposit, and is refused the second time.
     """
-    lines, _ = _read(session, estate, data, filename)
+    lines, _ = _read(session, estate, data, filename, day, at)
     if not is_kept(session, estate.id):
         raise Conflict("本小区还没有建账，请先导入各单元的余额。", field="balances")
     digest = keep(session, data)
@@ -203,8 +204,12 @@ def import_deposits(
     return _import(session, estate, "deposit", entries, lines, (), data, filename=filename, by=by, at=at, day=day)
 
 
-def _read(session: Session, estate: Estate, data: bytes, filename: str) -> tuple[list[SheetLine], list[str]]:
+def _read(
+    session: Session, estate: Estate, data: bytes, filename: str, day: date, at: datetime
+) -> tuple[list[SheetLine], list[str]]:
     """The file's lines, all of them good, and the roster's labels. Holds the estate's fund."""
+    if not 2000 <= day.year or day > at.astimezone(OFFICE_ZONE).date():
+        raise Invalid(f"日期 {day} 不合常理：不能晚于今天，请核对。", field="day")
     lines, refused = read_sheet(data, filename=filename, limit=settings().upload_limit)
     hold(session, estate.id)  # type: ignore[arg-type]
     if Roster.of(session, estate.id) is None:
@@ -311,6 +316,23 @@ def fund_of(session: Session, estate_id: int | None) -> Fund:
     had = balances(session, estate_id) if since else {}
     of_units = [fen for (holder, _), fen in had.items() if holder == "unit"]
     return Fund(since is not None, since, len(of_units), sum(of_units), had.get(("developer", ""), 0))
+
+
+def accounts_of(
+    session: Session, estate_id: int | None, *, q: str = "", after: int = 0, limit: int = 50
+) -> tuple[list[tuple[FundAccount, int]], int | None]:
+    """A page of an estate's accounts with their balances (fen), in the order in which they were opened; and what to ask next."""
+    found = (
+        select(FundAccount, func.coalesce(func.sum(col(FundEntry.fen)), 0))
+        .outerjoin(FundEntry, col(FundEntry.account_id) == col(FundAccount.id))
+        .where(col(FundAccount.estate_id) == estate_id, col(FundAccount.id) > after, col(FundAccount.holder) != "bank")
+        .group_by(col(FundAccount.id))
+        .order_by(col(FundAccount.id))
+    )
+    if q:
+        found = found.where(col(FundAccount.unit).contains(q, autoescape=True))
+    rows = session.execute(found.limit(limit + 1)).all()
+    return [(account, int(fen)) for account, fen in rows[:limit]], rows[limit - 1][0].id if len(rows) > limit else None
 
 
 def postings_of(

@@ -316,11 +316,10 @@ class FundRequest(CaseType):
         name="申请尾款",
     )
     published = Event(
-        publication.to(refund, cond="paid_too_much", on="sum_up")
-        | publication.to(closed, cond="paid_exactly", on="sum_up"),
+        publication.to(refund, cond="paid_too_much") | publication.to(closed, cond="paid_exactly", on="sum_up"),
         name="已公布归档",
     )
-    returned = Event(refund.to(closed, unless="returns_another_amount", on="book_refund"), name="已退回")
+    returned = Event(refund.to(closed, unless="returns_another_amount", on=("book_refund", "sum_up")), name="已退回")
     withdraw = Event(
         need.to(closed)
         | planning.to(closed)
@@ -609,6 +608,7 @@ class FundRequest(CaseType):
         move.record["found"] = f"预分摊：{found.in_words}"
 
     def sum_up(self, move: Move) -> None:
+        """What is published of it in the end (Civil Code 281): how many units bore the costs, and what of them the developer."""
         found = allocation(move.session, _charge(move.case, move.details))
         if not found.why_not:
             move.record["allocated"] = {
@@ -658,7 +658,7 @@ def _charge(case: "Case", details: dict[str, Any]) -> Charge:
     settled = "settlement" in details
     return Charge(
         estate_id=case.estate_id,  # type: ignore[arg-type]
-        case_id=details.get("charged_by") or case.id,
+        case_id=details.get("charged_by", case.id),  # type: ignore[arg-type]
         scope=details.get("scope", EVERYBODY),
         fen=details["settlement" if settled else "budget"],
         paid=details.get("paid", 0),
