@@ -87,6 +87,11 @@ class Entry:
     fen: int
     area_dm2: int | None = None
 
+    @property
+    def owner(self) -> tuple[str, str]:
+        """Whose account: holder and unit."""
+        return self.holder, self.unit if self.holder == "unit" else ""
+
 
 def post(
     session: Session,
@@ -113,7 +118,7 @@ def post(
         session,
         FundEntry,
         [
-            {"posting_id": posting.id, "account_id": accounts[_owner(entry)], "fen": entry.fen,
+            {"posting_id": posting.id, "account_id": accounts[entry.owner], "fen": entry.fen,
              "unit": entry.unit or None, "area_dm2": entry.area_dm2}
             for entry in (*entries, bank)
         ],
@@ -313,9 +318,15 @@ def fund_of(session: Session, estate_id: int | None) -> Fund:
         col(FundPosting.estate_id) == estate_id, col(FundPosting.kind) == "balances"
     )
     since = session.scalar(newest)
-    had = balances(session, estate_id) if since else {}
-    of_units = [fen for (holder, _), fen in had.items() if holder == "unit"]
-    return Fund(since is not None, since, len(of_units), sum(of_units), had.get(("developer", ""), 0))
+    sums = (
+        select(col(FundAccount.holder), func.count(col(FundAccount.id).distinct()), func.sum(col(FundEntry.fen)))
+        .join(FundEntry, col(FundEntry.account_id) == col(FundAccount.id))
+        .where(col(FundAccount.estate_id) == estate_id)
+        .group_by(col(FundAccount.holder))
+    )
+    found = {holder: (many, int(fen)) for holder, many, fen in session.execute(sums)} if since else {}
+    units, total = found.get("unit", (0, 0))
+    return Fund(since is not None, since, units, total, found.get("developer", (0, 0))[1])
 
 
 def accounts_of(
@@ -352,10 +363,6 @@ def postings_of(
     return [(posting, int(fen)) for posting, fen in rows[:limit]], rows[limit - 1][0].id if len(rows) > limit else None
 
 
-def _owner(entry: Entry) -> tuple[str, str]:
-    return entry.holder, entry.unit if entry.holder == "unit" else ""
-
-
 def _accounts(session: Session, estate_id: int, entries: Iterable[Entry]) -> Mapping[tuple[str, str], int]:
     """The accounts' ids by (holder, unit), opened where there is none yet."""
     found = select(col(FundAccount.holder), col(FundAccount.unit), col(FundAccount.id))
@@ -363,7 +370,7 @@ def _accounts(session: Session, estate_id: int, entries: Iterable[Entry]) -> Map
         (holder, unit): number
         for holder, unit, number in session.execute(found.where(col(FundAccount.estate_id) == estate_id))
     }
-    wanted = dict.fromkeys([*map(_owner, entries), ("bank", "")])
+    wanted = dict.fromkeys([*(entry.owner for entry in entries), ("bank", "")])
     new: list[dict[str, Any]] = [
         {"estate_id": estate_id, "holder": holder, "unit": unit}
         for holder, unit in wanted

@@ -178,21 +178,7 @@ def shortfall(session: Session, charge: Charge, after: int) -> str | None:
         entries = _entries(_units_of(session, charge), charge.paid, after)
     except Conflict as refused:
         return f"{refused.sentence}本小区已建账，须先写明列支范围才能划拨。"
-    had = balances(session, charge.estate_id)
-    taken: dict[tuple[str, str], int] = {}
-    for entry in entries:
-        owner = (entry.holder, entry.unit if entry.holder == "unit" else "")
-        taken[owner] = taken.get(owner, 0) + entry.fen
-    missing = {
-        unit or DEVELOPER: -left
-        for (holder, unit), fen in taken.items()
-        if fen < 0 and (left := had.get((holder, unit), 0) + fen) < 0
-    }
-    if not missing:
-        return None
-    named = "、".join(f"{unit}差 {yuan(fen)} 元" for unit, fen in list(missing.items())[:NAMED])
-    more = f"等 {len(missing)} 户" if len(missing) > NAMED else ""
-    return f"分户余额不足，补足之前不能划拨：{named}{more}，共差 {yuan(sum(missing.values()))} 元。"
+    return _missing(session, charge.estate_id, entries)
 
 
 def charge_to(
@@ -206,20 +192,39 @@ def charge_to(
     """
     hold(session, charge.estate_id)
     kind: Kind = "payment" if after > charge.paid else "refund"
-    if kind == "payment" and (wrong := shortfall(session, charge, after)):
-        raise Conflict(wrong)
+    kept = is_kept(session, charge.estate_id)
     try:
         units = _units_of(session, charge)
     except Conflict as refused:
+        if kept:
+            raise
         return None, f"未分摊入户：{refused.sentence}"
+    entries = _entries(units, charge.paid, after)
+    if kept and kind == "payment" and (wrong := _missing(session, charge.estate_id, entries)):
+        raise Conflict(wrong)
     posting = post(
-        session, charge.estate_id, kind, _entries(units, charge.paid, after),
-        day=day, at=at, by_id=by_id, case_id=charge.case_id,
+        session, charge.estate_id, kind, entries, day=day, at=at, by_id=by_id, case_id=charge.case_id
     )  # fmt: skip
     how = f"按专有部分面积分摊至 {len(units)} 个单元，记入第{posting.id}号凭证"
-    if is_kept(session, charge.estate_id):
-        return posting, f"{how}。"
-    return posting, f"{how}。未建账：分户余额不在本系统记载。"
+    return posting, f"{how}。" if kept else f"{how}。未建账：分户余额不在本系统记载。"
+
+
+def _missing(session: Session, estate_id: int, entries: Sequence[Entry]) -> str | None:
+    """The sentence that names the accounts that `entries` would leave with less than nothing."""
+    had = balances(session, estate_id)
+    taken: dict[tuple[str, str], int] = {}
+    for entry in entries:
+        taken[entry.owner] = taken.get(entry.owner, 0) + entry.fen
+    missing = {
+        owner[1] or DEVELOPER: -left
+        for owner, fen in taken.items()
+        if fen < 0 and (left := had.get(owner, 0) + fen) < 0
+    }
+    if not missing:
+        return None
+    named = "、".join(f"{unit}差 {yuan(fen)} 元" for unit, fen in list(missing.items())[:NAMED])
+    more = f"等 {len(missing)} 户" if len(missing) > NAMED else ""
+    return f"分户余额不足，补足之前不能划拨：{named}{more}，共差 {yuan(sum(missing.values()))} 元。"
 
 
 def units_in(scope: str, units: Sequence[ScopeUnit]) -> list[ScopeUnit]:

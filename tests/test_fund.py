@@ -146,7 +146,8 @@ def test_a_file_is_read_as_offices_have_it(tmp_path: Path, raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "amount", ["1,000", "1.005", "-5", "-0.01", "+5", "1e3", ".5", "5.", "５", " 5", "5 ", "", "NaN", "1_000", "5元", "0x10"]
+    "amount",
+    ["1,000", "1.005", "-5", "-0.01", "+5", "1e3", ".5", "5.", "５", " 5", "5 ", "", "NaN", "1_000", "5元", "0x10"],
 )
 def test_an_amount_is_plain_digits_and_at_most_two_decimals(csv: Path, amount: str) -> None:
     result = run(str(csv), amount)
