@@ -33,6 +33,7 @@ KIND_OF_DESK = {
 """What kind of body a desk belongs to that is found by its area."""
 ACTS_AS_COMMITTEE = {Role.COMMITTEE, Role.RESIDENTS}
 """A residents' committee designated to act (居代业) holds the committee's role."""
+KEEPS_FUND = {Role.REVIEWER, Role.DISTRICT_HEAD, Role.PAYER}
 HEAD_OF_DESK = {Desk.STREET: Role.HEAD, Desk.DISTRICT: Role.DISTRICT_HEAD, Desk.CITY: Role.SUPERVISOR}
 SEES_ITS_AREA = {
     Role.RESIDENTS, Role.CLERK, Role.HEAD, Role.REVIEWER, Role.DISTRICT_HEAD, Role.PAYER, Role.SUPERVISOR, Role.DUTY, Role.AUDITOR,
@@ -200,6 +201,30 @@ def must_keep_roster(person: Person, estate: Estate) -> None:
     """Raises `Forbidden` unless they may."""
     if not may_keep_roster(person, estate):
         raise Forbidden("名册、表决票由本小区的物业服务企业、业主委员会或所属街道窗口导入和认定，您没有这一权限。")
+
+
+def may_keep_fund(person: Person, estate: Estate) -> bool:
+    """Balances and deposits of the maintenance fund: who manages it, the district's housing department and the fund centre."""
+    return any(post.role in KEEPS_FUND and within(estate.path, post.area_path) for post in person.posts)
+
+
+def must_keep_fund(person: Person, estate: Estate) -> None:
+    """Raises `Forbidden` unless they may."""
+    if not may_keep_fund(person, estate):
+        raise Forbidden("维修资金分户余额由区住房和建设局或市维修资金管理中心导入，您没有这一权限。")
+
+
+def sees_balances(person: Person, estate: Estate) -> bool:
+    """What single units have: the offices whose area it is, and whoever keeps the roster. Owners see what is published."""
+    return may_keep_roster(person, estate) or any(
+        post.role in SEES_ITS_AREA and within(estate.path, post.area_path) for post in person.posts
+    )
+
+
+def must_see_balances(person: Person, estate: Estate) -> None:
+    """Raises `Forbidden` unless they may."""
+    if not sees_balances(person, estate):
+        raise Forbidden("各单元的分户余额只对本小区的物业服务企业、业主委员会和主管部门开放，您没有这一权限。")
 
 
 def works_at(post: Post, desk: Desk, case: Case) -> bool:

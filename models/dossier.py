@@ -331,6 +331,8 @@ def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]
             if name in facts and facts[name] not in ([], "")
         ]
     words += [f"{title} {facts[name]}" for name, title in CHANGED.items() if event.name in STANDING and name in facts]
+    if "found" in facts:
+        words.append(facts["found"])
     if "reopens" in facts:
         words.append(f"重新办理 {facts['reopens']}：{facts['reason']}（{facts['evidence']}）")
     if "backdated" in facts:

@@ -28,6 +28,7 @@ from models.worktime import OFFICE_ZONE, Limit
 
 from ..cases import open_case
 from ..deps import Db, Me
+from ..fund import allocation_seen, as_csv
 from .forms import Attempt, Input, Options, Typed, attempt, backdate, facts_of, inputs, local, rules_of, text
 from .lines import heading, lines
 from .render import Here, page
@@ -268,6 +269,11 @@ def read_case(
     return _case_page(request, session, me, here, see(session, me, number), done=done, as_of=as_of)
 
 
+@router.get("/cases/{number}/allocation.csv")
+def download_allocation(session: Db, me: Me, number: str) -> Response:
+    return as_csv(number, *allocation_seen(session, me, see(session, me, number)))
+
+
 @router.post("/cases/{number}/events")
 def fire(request: Request, session: Db, me: Me, here: Here, number: str, typed: Typed) -> Response:
     """Any event of any type. Fields: `event`, `seq`, the event's facts, `note`, `backdate_*`, `for_applicant`."""
@@ -379,10 +385,13 @@ def _case_page(
     has_form = any(form.id == tried_id and not form.offer.obstacle for form in [*moves, *counter])
     refused = (tried or noted or objected or Attempt()).refused
     supposed, supposed_wrong = _supposed(session, case, here.now, as_of)
+    shown, balances_open = allocation_seen(session, me, case) if case.kind.charge(case) else (None, False)
     return page(
         request,
         "case/case.html",
         me,
+        allocation=shown,
+        balances_open=balances_open,
         as_of=as_of,
         supposed=supposed,
         supposed_wrong=supposed_wrong,

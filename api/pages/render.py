@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from models.access import looks_after_people, may_attach, may_govern, may_keep_roster, may_oversee
+from models.access import KEEPS_FUND, looks_after_people, may_attach, may_govern, may_keep_roster, may_oversee
 from models.editions import calendar
 from models.errors import Refused
 from models.materials import needs_at
@@ -70,7 +70,7 @@ class Way:
 def ways(me: Person) -> list[Way]:
     """What this person may use, in the order of use."""
     found = [Way("/", "我的办件", "1"), Way("/cases", "案件", "2")]
-    if me.has_role(Role.AGENT, Role.COMMITTEE, Role.CLERK):
+    if me.has_role(Role.AGENT, Role.COMMITTEE, Role.CLERK, *KEEPS_FUND):
         found.append(Way("/estates", "小区", "3"))
     if may_oversee(me):
         found.append(Way("/dashboard", "监管看板", "4"))

@@ -33,11 +33,12 @@ from ..publicity import unanswered
 from ..rules import Rule, rulebook
 from ..settings import settings
 from ..worktime import OFFICE_ZONE
-from .facts import Cents, Day, Facts, Line, Paragraph, Wrong, parse
+from .facts import Cents, Day, Facts, Line, Paragraph, Scope, Wrong, parse
 
 if TYPE_CHECKING:
     from ..case import Case, CaseEvent
     from ..clock import Clock
+    from ..fund_charges import Charge
 
 
 # --- stages ----------------------------------------------------------------------------------------------------------
@@ -253,6 +254,11 @@ class CaseType(StateChart[_Seat]):
         asked for. Raises `Invalid`, with the field."""
 
     @classmethod
+    def charge(cls, case: "Case") -> "Charge | None":
+        """What the case takes out of the maintenance fund; None for types that do not spend it."""
+        return None
+
+    @classmethod
     def afterwards(cls, session: Session, case: "Case", event: "CaseEvent", at: datetime) -> None:
         """What an event of a locked case means for others, within the hand-off that carries it on.
 
@@ -465,6 +471,6 @@ def casetype(type_id: str) -> type[CaseType]:
 
 
 __all__ = [
-    "CaseType", "Cents", "Day", "Facts", "Line", "Move", "Need", "Paper", "Paragraph", "Period", "Reopening", "Stage", "Wrong",
+    "CaseType", "Cents", "Day", "Facts", "Line", "Move", "Need", "Paper", "Paragraph", "Period", "Reopening", "Scope", "Stage", "Wrong",
     "casetype", "casetypes", "parse",
 ]  # fmt: skip

@@ -309,7 +309,10 @@ class EmergencyRepair(Payments, CaseType):
     )
     send_back = Event(opinion.to(planning, unless="residents_may_not_sign"), name="退回方案")
     endorse = Event(street_opinion.to(application), name="出具审核意见")
-    submit = Event(application.to(first_review, unless="finish_day_is_past", on="set_contract"), name="申请首期款")
+    submit = Event(
+        application.to(first_review, unless="finish_day_is_past", on=("set_contract", "check_allocation")),
+        name="申请首期款",
+    )
     ask = Event(
         street_opinion.to(correction, unless="asked_before", on="remember_asker")
         | first_review.to(correction, unless="asked_before", on="remember_asker")
@@ -339,11 +342,11 @@ class EmergencyRepair(Payments, CaseType):
         name="不予通过",
     )
     approve = Event(
-        first_review.to(first_payment, unless="first_amount_wrong", on="set_first_payment")
+        first_review.to(first_payment, unless=("first_amount_wrong", "balances_short"), on="set_first_payment")
         | final_review.to(
             final_payment,
             cond=("by_instalments", "something_remains"),
-            unless="final_amount_wrong",
+            unless=("final_amount_wrong", "balances_short"),
             on="set_final_payment",
         )
         | final_review.to(publication, cond=("by_instalments", "nothing_remains"), unless="final_amount_wrong"),
@@ -353,15 +356,15 @@ class EmergencyRepair(Payments, CaseType):
         final_review.to(
             final_payment,
             cond=("is_written_off", "something_remains"),
-            unless="final_amount_wrong",
+            unless=("final_amount_wrong", "balances_short"),
             on="set_final_payment",
         )
         | final_review.to(publication, cond=("is_written_off", "nothing_remains"), unless="final_amount_wrong"),
         name="同意核销",
     )
     paid = Event(
-        first_payment.to(works, unless="paid_in_future", on="book_payment")
-        | final_payment.to(publication, unless="paid_in_future", on="book_payment"),
+        first_payment.to(works, unless=("paid_in_future", "balances_short"), on="book_payment")
+        | final_payment.to(publication, unless=("paid_in_future", "balances_short"), on="book_payment"),
         name="已拨付",
     )
     bounced = Event(

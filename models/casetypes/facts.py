@@ -68,6 +68,18 @@ Cents = Annotated[
 ]
 Day = Annotated[date, AfterValidator(_within_ten_years)]
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_visible)]
+Scope = Annotated[
+    str,
+    Field(min_length=1, max_length=2000),
+    AfterValidator(_visible),
+    WithJsonSchema(
+        {
+            "type": "string", "minLength": 1, "maxLength": 2000,
+            "description": "全体业主；或者名册上的楼栋、单元、房号，用顿号隔开，例如：3栋、5栋1单元、7栋0101",
+        }
+    ),
+]  # fmt: skip
+"""Whom a charge to the maintenance fund falls on (`fund_charges.units_in`)."""
 Paragraph = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_visible)]
 
 SENTENCES = {

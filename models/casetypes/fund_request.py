@@ -6,10 +6,26 @@ from pydantic import BaseModel, ConfigDict, Field
 from statemachine import Event
 
 from ..decisions import decision_for, held
+from ..fund_charges import EVERYBODY
 from ..money import yuan
 from ..people import Desk
-from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
-from .payments import Approve, Ask, Cancel, Excluded, Paid, Payments, Reason, Returned, Rework
+from .base import (
+    CaseType,
+    Cents,
+    Day,
+    Facts,
+    Line,
+    Move,
+    Need,
+    Paper,
+    Paragraph,
+    Period,
+    Reopening,
+    Scope,
+    Stage,
+    Wrong,
+)
+from .payments import RESTATED, Approve, Ask, Cancel, Excluded, Paid, Payments, Reason, Returned, Rework
 
 
 class Plan(Facts):
@@ -21,6 +37,7 @@ class Plan(Facts):
 class Publish(Facts):
     budget: Cents | None = Field(default=None, title="预算金额（元）")
     notice: Paragraph | None = Field(default=None, title="公示内容")
+    scope: Scope | None = Field(default=None, title="列支范围")
     places: list[Line] = Field(default_factory=list, title="公示地点", max_length=10)
 
 
@@ -48,6 +65,7 @@ class Submit(Facts):
     payee: Line = Field(title="收款单位（施工单位）")
     finish_by: Day = Field(title="合同约定竣工日")
     statement: Paragraph | None = Field(default=None, title="申请说明")
+    scope: Scope | None = Field(default=None, title="列支范围")
 
 
 class Resubmit(Facts):
@@ -55,12 +73,17 @@ class Resubmit(Facts):
     works: Line | None = Field(default=None, title="工程内容")
     payee: Line | None = Field(default=None, title="收款单位（施工单位）")
     finish_by: Day | None = Field(default=None, title="合同约定竣工日")
+    scope: Scope | None = Field(default=None, title="列支范围")
 
 
 class Settled(Facts):
     """What the works came to in the reviewed settlement: stated at acceptance, and again if a refusal corrected it."""
 
     settlement: Cents | None = Field(default=None, title="结算金额（元）")
+
+
+class Apply(Settled):
+    scope: Scope | None = Field(default=None, title="列支范围")
 
 
 class FundRequest(Payments, CaseType):
@@ -74,7 +97,7 @@ class FundRequest(Payments, CaseType):
 
         works: Line = Field(title="工程内容")
         budget: Cents = Field(gt=0, title="预算金额（元）")
-        scope: Line = Field(default="全体业主", title="列支范围")
+        scope: Scope = Field(default=EVERYBODY, title="列支范围")
 
     # --- stages: domain of the national procedure (165号令) and Shenzhen's delegation to the districts ---
 
@@ -165,7 +188,9 @@ class FundRequest(Payments, CaseType):
     )
     review_cost = Event(planning.to(cost_review), name="送造价审核")
     publish = Event(
-        planning.to(plan_publicity, on="set_budget") | cost_review.to(plan_publicity, on="set_budget"), name="公示方案"
+        planning.to(plan_publicity, unless="scope_unknown", on="set_budget")
+        | cost_review.to(plan_publicity, unless="scope_unknown", on="set_budget"),
+        name="公示方案",
     )
     revise = Event(plan_publicity.to(planning), name="修改方案")
     publicity_ends = Event(
@@ -181,7 +206,11 @@ class FundRequest(Payments, CaseType):
     )
     failed = Event(decision.to(closed, unless=("window_has_not_ended", "tally_says_passed")), name="未通过")
     submit = Event(
-        application.to(intake, unless=("objections_unanswered", "finish_day_is_past"), on="set_contract"),
+        application.to(
+            intake,
+            unless=("objections_unanswered", "finish_day_is_past", "scope_is_decided", "scope_unknown"),
+            on=("set_contract", "check_allocation"),
+        ),
         name="提交申请",
     )
     accept = Event(intake.to(review), name="受理")
@@ -192,9 +221,9 @@ class FundRequest(Payments, CaseType):
         name="要求补正",
     )
     resubmit = Event(
-        correction.to(intake, cond="asked_by_intake", on="set_contract")
-        | correction.to(review, cond="asked_by_review", on="set_contract")
-        | correction.to(final_review, cond="asked_by_final_review", on="set_contract"),
+        correction.to(intake, cond="asked_by_intake", unless=RESTATED, on=("set_contract", "check_allocation"))
+        | correction.to(review, cond="asked_by_review", unless=RESTATED, on=("set_contract", "check_allocation"))
+        | correction.to(final_review, cond="asked_by_final_review", unless=RESTATED, on="set_contract"),
         name="提交补正",
     )
     lapse = Event(
@@ -206,14 +235,19 @@ class FundRequest(Payments, CaseType):
     )
     refuse = Event(intake.to(closed) | review.to(closed) | final_review.to(settlement), name="不予通过")
     approve = Event(
-        review.to(first_payment, unless="first_amount_wrong", on="set_first_payment")
-        | final_review.to(final_payment, cond="something_remains", unless="final_amount_wrong", on="set_final_payment")
+        review.to(first_payment, unless=("first_amount_wrong", "balances_short"), on="set_first_payment")
+        | final_review.to(
+            final_payment,
+            cond="something_remains",
+            unless=("final_amount_wrong", "balances_short"),
+            on="set_final_payment",
+        )
         | final_review.to(publication, cond="nothing_remains", unless="final_amount_wrong"),
         name="同意划拨",
     )
     paid = Event(
-        first_payment.to(works, unless="paid_in_future", on="book_payment")
-        | final_payment.to(publication, unless="paid_in_future", on="book_payment"),
+        first_payment.to(works, unless=("paid_in_future", "balances_short"), on="book_payment")
+        | final_payment.to(publication, unless=("paid_in_future", "balances_short"), on="book_payment"),
         name="已拨付",
     )
     bounced = Event(
@@ -222,11 +256,15 @@ class FundRequest(Payments, CaseType):
     finished = Event(works.to(acceptance), name="完工")
     cancel = Event(works.to(refund, unless="owed_above_paid", on="settle_cancelled"), name="取消工程")
     rework = Event(acceptance.to(works, unless="finish_day_is_past", on="set_contract"), name="返工")
-    apply = Event(settlement.to(final_review, unless="settlement_above_budget", on="set_settlement"), name="申请尾款")
-    published = Event(
-        publication.to(refund, cond="paid_too_much") | publication.to(closed, cond="paid_exactly"), name="已公布归档"
+    apply = Event(
+        settlement.to(final_review, unless=("settlement_above_budget", *RESTATED), on="set_settlement"),
+        name="申请尾款",
     )
-    returned = Event(refund.to(closed, unless="returns_another_amount", on="book_refund"), name="已退回")
+    published = Event(
+        publication.to(refund, cond="paid_too_much") | publication.to(closed, cond="paid_exactly", on="sum_up"),
+        name="已公布归档",
+    )
+    returned = Event(refund.to(closed, unless="returns_another_amount", on=("book_refund", "sum_up")), name="已退回")
     withdraw = Event(
         need.to(closed)
         | planning.to(closed)
@@ -243,7 +281,7 @@ class FundRequest(Payments, CaseType):
 
     facts = {
         "plan": Plan, "enter_decided": Decided, "review_cost": CostReview, "publish": Publish, "revise": Reason,
-        "passed": {"acceptance": Settled}, "apply": Settled, "submit": Submit, "ask": Ask, "resubmit": Resubmit, "lapse": Facts, "refuse": Reason,
+        "passed": {"acceptance": Settled}, "apply": Apply, "submit": Submit, "ask": Ask, "resubmit": Resubmit, "lapse": Facts, "refuse": Reason,
         "approve": Approve, "paid": Paid, "bounced": Reason, "cancel": Cancel, "rework": Rework, "returned": Returned,
         "withdraw": Reason,
     }  # fmt: skip
@@ -350,12 +388,14 @@ class FundRequest(Payments, CaseType):
 
     def first_amount_wrong(self, move: Move) -> str | None:
         amount = move.facts and move.facts.amount
-        budget = move.case.details["budget"]
+        budget, paid = move.case.details["budget"], move.case.details.get("paid", 0)
         if move.facts is None:
             return None
         if not amount:
             return Wrong("amount", "请填写首期款金额。")
-        return Wrong("amount", f"首期款 {yuan(amount)} 元超过预算 {yuan(budget)} 元。") if amount > budget else None
+        before = f"加上已拨付的 {yuan(paid)} 元" if paid else ""
+        above = amount + paid > budget
+        return Wrong("amount", f"首期款 {yuan(amount)} 元{before}超过预算 {yuan(budget)} 元。") if above else None
 
     def settlement_missing(self, move: Move) -> str | None:
         missing = move.facts is not None and move.facts.settlement is None
@@ -389,9 +429,11 @@ class FundRequest(Payments, CaseType):
         if move.facts.budget:
             move.details["budget"] = move.facts.budget
         move.details |= {"places": move.facts.places, "notice": move.facts.notice}
+        if move.facts.scope:
+            move.details["scope"] = move.facts.scope
 
     def set_contract(self, move: Move) -> None:
-        stated = move.facts.model_dump(mode="json", include={"works", "payee", "finish_by"}, exclude_none=True)
+        stated = move.facts.model_dump(mode="json", include={"works", "payee", "finish_by", "scope"}, exclude_none=True)
         move.details.update(stated)
 
     def set_first_payment(self, move: Move) -> None:

@@ -2,12 +2,18 @@
 and the sums that are remembered in `case.details`: `budget`, `settlement`, `paid`, `to_pay`, `refunded`, all in fen.
 """
 
-from typing import Annotated, Any, Literal
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from ..fund_accounts import is_kept
+from ..fund_charges import EVERYBODY, Charge, allocation, charge_to, scope_unclear, shortfall
 from ..money import yuan
 from .base import Cents, Day, Facts, Line, Move, Paragraph, Wrong
+
+if TYPE_CHECKING:
+    from ..case import Case
 
 EXCLUSIONS: dict[str, Any] = {
     "developer_liability": "应由建设单位或者施工单位承担的保修责任",
@@ -59,8 +65,17 @@ class Returned(Facts):
     returned_on: Day = Field(title="退回日期")
 
 
+RESTATED = ("scope_is_decided", "scope_unknown")
+"""What stands in the way of a charging scope that is written anew after the owners' decision."""
+
+
 class Payments:
     """Guards and memories of such a type: it asks once for corrections, from the stage kept in `asked_by`."""
+
+    @classmethod
+    def charge(cls, case: "Case") -> Charge | None:
+        """What the case takes out of the fund; None as long as neither a budget nor a settlement is known."""
+        return _charge(case, case.details) if {"budget", "settlement"} & case.details.keys() else None
 
     # --- obstacles ---
 
@@ -123,6 +138,31 @@ class Payments:
             return Wrong("amount", f"应退回 {yuan(due)} 元，填写的是 {yuan(amount)} 元。")
         return None
 
+    def scope_is_decided(self, move: Move) -> str | None:
+        """Whom the costs fall on was decided by the owners: it is only written anew where the roster does not know the words."""
+        if move.facts is None or move.facts.scope in (None, move.case.details["scope"]):
+            return None
+        if scope_unclear(move.session, move.case.estate_id, move.case.details["scope"]):
+            return None
+        return Wrong("scope", f"列支范围“{move.case.details['scope'][:40]}”已随使用方案由业主共同决定，不能另行改写。")
+
+    def scope_unknown(self, move: Move) -> str | None:
+        """Where balances are kept, the roster must know whom the costs fall on."""
+        if move.facts is None or not is_kept(move.session, move.case.estate_id):
+            return None
+        scope = move.facts.scope or move.case.details["scope"]
+        wrong = scope_unclear(move.session, move.case.estate_id, scope)
+        return wrong and Wrong("scope", wrong)
+
+    def balances_short(self, move: Move) -> str | None:
+        """No account pays more than it has: what an approval or a payment would take is held against the balances."""
+        if move.facts is None:
+            return None
+        details = move.case.details
+        amount = details.get("to_pay") or getattr(move.facts, "amount", None)
+        after = details["settlement"] if move.case.stage.startswith("final") else details.get("paid", 0) + (amount or 0)
+        return shortfall(move.session, _charge(move.case, details), after)
+
     # --- which branch ---
 
     def asked_by_final_review(self, move: Move) -> bool:
@@ -157,14 +197,50 @@ class Payments:
 
     def book_payment(self, move: Move) -> None:
         move.record["amount"] = move.details.pop("to_pay")
-        move.details["paid"] = move.details.get("paid", 0) + move.record["amount"]
+        self._post(move, move.details.get("paid", 0) + move.record["amount"], move.facts.paid_on)
 
     def set_settlement(self, move: Move) -> None:
         if move.facts.settlement is not None:
             move.details["settlement"] = move.facts.settlement
+        if getattr(move.facts, "scope", None):
+            move.details["scope"] = move.facts.scope
 
     def settle_cancelled(self, move: Move) -> None:
         move.details["settlement"] = move.facts.owed
 
     def book_refund(self, move: Move) -> None:
         move.details["refunded"] = move.facts.amount
+        self._post(move, move.details["paid"] - move.facts.amount, move.facts.returned_on)
+
+    def check_allocation(self, move: Move) -> None:
+        """预分摊 (规定 Art. 25): how the budget falls on the accounts, as they are on this day; shortfalls are said, and do not block."""
+        found = allocation(move.session, _charge(move.case, move.details))
+        move.record["found"] = f"预分摊：{found.in_words}"
+
+    def sum_up(self, move: Move) -> None:
+        """What is published of it in the end (Civil Code 281): how many units bore the costs, and what of them the developer."""
+        found = allocation(move.session, _charge(move.case, move.details))
+        if not found.why_not:
+            move.record["allocated"] = {
+                "units": len(found.lines), "fen": found.charge.fen, "unsold": found.unsold, "developer": found.developer,
+            }  # fmt: skip
+
+    def _post(self, move: Move, after: int, day: date) -> None:
+        """Let what is paid be `after`, in the details and on the units' accounts."""
+        charge = _charge(move.case, move.details)
+        _, move.record["found"] = charge_to(move.session, charge, after, day=day, at=move.at, by_id=move.by.id)
+        # a case that is taken up again goes on with the same postings
+        move.details |= {"paid": after, "charged_by": charge.case_id}
+
+
+def _charge(case: "Case", details: dict[str, Any]) -> Charge:
+    """The settlement, once it is known, else the budget."""
+    settled = "settlement" in details
+    return Charge(
+        estate_id=case.estate_id,  # type: ignore[arg-type]
+        case_id=details.get("charged_by", case.id),  # type: ignore[arg-type]
+        scope=details.get("scope", EVERYBODY),
+        fen=details["settlement" if settled else "budget"],
+        paid=details.get("paid", 0),
+        basis="结算" if settled else "预算",
+    )
