@@ -11,6 +11,7 @@ from api.cases import open_case
 from models.access import moves
 from models.case import Backdate, Case, events_of, verify
 from models.clock import Clock, running_clocks
+from models.committees import follow
 from models.documents import Document
 from models.errors import Conflict, Forbidden, Invalid, Refused
 from models.links import arising
@@ -19,7 +20,9 @@ from models.people import Body, Desk, Person
 from models.proposals import decide, propose
 from models.publicity import Objection, Publicity
 
+from ..door import Door
 from ..make import Cast, at, running, shift
+from ..test_pages import come_in, look
 
 PLAN: dict[str, Any] = {
     "items": ["更换曳引机", "更换钢丝绳"], "budget": "48600", "scope": "3栋1单元全体业主", "allocation": "按专有部分建筑面积分摊",
@@ -403,6 +406,18 @@ def test_a_report_that_is_wrong_is_refused_by_its_field(
     assert session.scalars(select(Case).where(col(Case.type) == "emergency_repair")).all() == []
 
 
+def test_the_form_offers_the_named_situations_and_the_page_says_which_it_is(door: Door) -> None:
+    agent = come_in(door, "agent")
+    form = look(agent, "/cases/new?type=emergency_repair")
+    assert [one["value"] for one in form.find("option") if one["value"].startswith("E")] == ["E1", "E2", "E3", "E4"]
+    typed = {"type": "emergency_repair", "works": "消防泵不能启动"}
+    estate = next(one["value"] for one in form.find("option") if one["value"].isdecimal())
+    refused = agent.post("/cases", data=typed | {"estate": estate, "situation": "E7"})
+    assert refused.status_code == 422 and "E7 尚未核实名称" in refused.text
+    opened = agent.post("/cases", data=typed | {"estate": estate, "situation": "E3"})
+    assert opened.status_code == 303 and "消防设施设备功能障碍" in agent.get(opened.headers["location"]).text
+
+
 # --- the tracks ------------------------------------------------------------------------------------------------------
 
 
@@ -682,6 +697,23 @@ def test_where_there_is_no_committee_the_residents_committee_signs(session: Sess
     assert opinions[0].facts["copies"] == ["莲花街道北社区居民委员会"]
     assert "本单位自定" in opinions[1].facts["event"]["without_committee"]
     assert session.scalars(select(Trouble)).all() == []
+
+
+def test_a_committee_that_takes_office_signs_what_was_waiting(session: Session, cast: Cast) -> None:
+    committee = cast.estate.committee_id
+    cast.estate.committee_id = None
+    session.flush()
+    case = reports(cast, "2026-10-12 09:00")
+    cast.fires(case, "agent", "secure", "2026-10-12 09:30", measures="停梯")
+    assert case.desk == "residents"
+    cast.estate.committee_id = committee
+    session.flush()
+    follow(session, cast.estate.id or 0, at("2026-10-12 10:00"))
+    session.refresh(case)
+    assert case.desk == "committee"
+    with pytest.raises(Forbidden):
+        cast.fires(case, "residents", "confirm", "2026-10-12 11:00", opinion="属实")
+    cast.fires(case, "committee", "confirm", "2026-10-12 11:00", opinion="属实")
 
 
 def test_an_office_may_say_that_somebody_else_signs_without_a_committee(session: Session, cast: Cast) -> None:
