@@ -133,10 +133,10 @@ class People:
         )
 
     def _ripe(self, session: Session, now: datetime) -> list[int]:
-        """Cases on which somebody acts now."""
+        """Cases on which somebody acts now: these officers know what to write into the forms of fund requests only."""
         rows = session.execute(
             select(col(Case.id), col(Case.stage), col(Case.desk), col(Case.stage_since)).where(
-                col(Case.closed_at).is_(None)
+                col(Case.closed_at).is_(None), col(Case.type) == "fund_request"
             )
         )
         return [
@@ -231,7 +231,7 @@ class People:
                 event.at,
                 person.name if person else "系统",
                 title_of(case.kind, event.name),
-                f"{case.number} {estate.name}“{case.details['works']}”{moved}",
+                f"{case.number} {estate.name}“{case.details.get('works', case.kind.title)}”{moved}",
                 CARDS.get(event.name, "green" if case.kind.stage(event.to_stage).final else ""),
             )
         papers = select(Document).where(col(Document.id) > self.told_paper).order_by(col(Document.id))

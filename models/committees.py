@@ -131,5 +131,8 @@ def follow(session: Session, estate_id: int, at: datetime) -> None:
     body = session.get(Body, estate.committee_id) if estate.committee_id else None
     for case in held:
         write(session, case, committee_id=estate.committee_id)
+        if case.current.desk:
+            # what lay with whoever signs in a committee's stead lies with the committee now, or the other way round
+            write(session, case, desk=case.seat(case.current.desk))
         facts = {"committee": body.name if body else ""}
         case.remember("committee", facts, by=SYSTEM, at=max(at, case.last_at))

@@ -8,7 +8,8 @@ What was chosen where the law leaves it open:
 - Exactly 100,000.00 is in both of Art. 25's tracks (十万元以下 and 十万元以上 include it, Civil Code 1259): the rule
   `emergency.exactly_track_three` says which, shipped as the stricter T3.
 - Where there is no committee, the residents' committee gives the opinions a committee gives: `emergency.without_committee`.
-- What an office does in the company's stead (代修) is charged afterwards, whatever the amount: no first payment.
+- What is done in the company's stead (代修, 165号令 Art. 24) the street organises, whoever ordered it, and charges afterwards,
+  whatever the amount: no first payment.
 - That an emergency was abused is found while the result is public or an objection is reviewed. Afterwards, since nothing leaves
   a final stage, the district's head re-opens the case at that review, where it is found.
 """
@@ -24,7 +25,7 @@ from ..errors import Invalid
 from ..money import yuan
 from ..people import Body, Desk
 from ..publicity import objections
-from ..rules import rulebook
+from ..rules import CONFIDENCE_TITLES, UNNAMED, rulebook
 from ..territory import Estate
 from ..worktime import OFFICE_ZONE
 from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
@@ -269,7 +270,7 @@ class EmergencyRepair(Payments, CaseType):
     replace = Event(
         ordered.to(
             substitute,
-            unless=("order_still_runs", "street_may_not_order", "excluded_item", "budget_not_reviewed", "finish_day_is_past"),
+            unless=("order_still_runs", "excluded_item", "budget_not_reviewed", "finish_day_is_past"),
             on="set_substitute",
         ),
         name="组织代修",
@@ -310,7 +311,11 @@ class EmergencyRepair(Payments, CaseType):
     send_back = Event(opinion.to(planning, unless="residents_may_not_sign"), name="退回方案")
     endorse = Event(street_opinion.to(application), name="出具审核意见")
     submit = Event(
-        application.to(first_review, unless="finish_day_is_past", on=("set_contract", "check_allocation")),
+        application.to(
+            first_review,
+            unless=("finish_day_is_past", "plans_finish_day_is_past"),
+            on=("set_contract", "check_allocation"),
+        ),
         name="申请首期款",
     )
     ask = Event(
@@ -320,8 +325,8 @@ class EmergencyRepair(Payments, CaseType):
         name="要求补正",
     )
     resubmit = Event(
-        correction.to(street_opinion, cond="asked_by_street_opinion", on="set_contract")
-        | correction.to(first_review, cond="asked_by_first_review", on="set_contract")
+        correction.to(street_opinion, cond="asked_by_street_opinion", unless="finish_day_is_past", on="set_contract")
+        | correction.to(first_review, cond="asked_by_first_review", unless="finish_day_is_past", on="set_contract")
         | correction.to(final_review, cond="asked_by_final_review", on="set_contract"),
         name="提交补正",
     )
@@ -514,11 +519,9 @@ class EmergencyRepair(Payments, CaseType):
         code = case.details["situation"]
         words = rule.named.get(code)
         if words is None:
+            why = "尚未核实名称，不能选用" if f"{code} {UNNAMED}" in rule.entries else "不在清单之内"
             known = "、".join(f"{known} {name}" for known, name in rule.named.items())
-            raise Invalid(
-                f"险情情形：{code} 尚未核实名称，不能选用；现可以选用的是：{known}（{rule.source}）。",
-                field="situation",
-            )
+            raise Invalid(f"险情情形：{code} {why}；现可以选用的是：{known}（{rule.source}）。", field="situation")
         reporter = session.get_one(Body, case.applicant_id)
         case.details = case.details | {"situation_name": words, "reported_by": reporter.name}
         estate = session.get(Estate, case.estate_id) if case.estate_id else None
@@ -534,11 +537,8 @@ class EmergencyRepair(Payments, CaseType):
         from ..notices import Notice
 
         day = at.astimezone(OFFICE_ZONE).date()
-        told = {
-            one.id: one
-            for desk in (Desk.COMMITTEE, Desk.STREET)
-            for one in people_at(session, case, case.seat(desk), day)
-        }
+        desks = (case.seat(Desk.COMMITTEE), Desk.STREET)
+        told = {one.id for desk in desks for one in people_at(session, case, desk, day)}
         what = f"{case.number} {case.place}险情报告：{case.details['works']}（{case.details['situation_name']}）。"
         rows = [
             {"case_id": case.id, "event_id": event.id, "person_id": one, "channel": "in_app", "text": what, "urgent": True, "made_at": at}
@@ -561,7 +561,7 @@ class EmergencyRepair(Payments, CaseType):
         rule = move.rule("emergency.orders")
         if Desk.STREET.title in rule.entries:
             return None
-        return f"责令和组织代修由{'、'.join(rule.entries)}办理（{rule.source}），街道办事处不能办理。"
+        return f"责令由{'、'.join(rule.entries)}作出（{rule.source}），街道办事处不能作出。"
 
     def order_day_is_past(self, move: Move) -> str | None:
         day = move.facts and move.facts.order_by
@@ -592,6 +592,13 @@ class EmergencyRepair(Payments, CaseType):
             "cost_reviewer",
             f"预算 {yuan(facts.budget)} 元达到 {least.chinese}，须由造价咨询机构审核预算（{least.source}{least.article}）。",
         )
+
+    def plans_finish_day_is_past(self, move: Move) -> str | None:
+        if move.facts is None or move.facts.finish_by:
+            return None
+        day = move.case.details["finish_by"]
+        past = day < move.today.isoformat()
+        return Wrong("finish_by", f"方案的竣工日 {day} 已过，请填写新的竣工日。") if past else None
 
     def street_applied(self, move: Move) -> str | None:
         return (
@@ -708,7 +715,11 @@ class EmergencyRepair(Payments, CaseType):
         move.details["ordered_at"] = move.case.stage
         law, own = move.rule("emergency.order"), move.rule("emergency.orders")
         by_district = move.name == "direct"
-        move.record["basis"] = f"{law.source}{law.article}" if by_district else f"{own.title}的安排（{own.source}）"
+        move.record["basis"] = (
+            f"{law.source}{law.article}"
+            if by_district
+            else f"“{own.title}”的规定（{own.source}，{CONFIDENCE_TITLES[own.confidence]}）"
+        )
 
     def set_plan(self, move: Move) -> None:
         move.details.pop("rectification", None)

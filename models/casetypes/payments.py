@@ -116,9 +116,10 @@ class Payments:
 
     def final_amount_wrong(self, move: Move) -> str | None:
         amount = move.facts and move.facts.amount
-        remains = max(move.case.details.get("settlement", 0) - move.case.details.get("paid", 0), 0)
+        paid = move.case.details.get("paid", 0)
+        remains = max(move.case.details.get("settlement", 0) - paid, 0)
         if amount is not None and amount != remains:
-            due = f"尾款应为 {yuan(remains)} 元（结算金额减去已拨付金额）"
+            due = f"{'尾款应为' if paid else '应当划拨'} {yuan(remains)} 元（结算金额减去已拨付金额）"
             return Wrong("amount", f"{due}，填写的是 {yuan(amount)} 元。")
         return None
 

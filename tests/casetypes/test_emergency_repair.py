@@ -11,6 +11,7 @@ from api.cases import open_case
 from models.access import moves
 from models.case import Backdate, Case, events_of, verify
 from models.clock import Clock, running_clocks
+from models.committees import follow
 from models.documents import Document
 from models.errors import Conflict, Forbidden, Invalid, Refused
 from models.links import arising
@@ -19,7 +20,9 @@ from models.people import Body, Desk, Person
 from models.proposals import decide, propose
 from models.publicity import Objection, Publicity
 
+from ..door import Door
 from ..make import Cast, at, running, shift
+from ..test_pages import come_in, look
 
 PLAN: dict[str, Any] = {
     "items": ["更换曳引机", "更换钢丝绳"], "budget": "48600", "scope": "3栋1单元全体业主", "allocation": "按专有部分建筑面积分摊",
@@ -248,6 +251,8 @@ def test_a_repair_between_is_settled_by_a_reviewed_account_and_paid_afterwards(s
         reviewer="深圳中正造价",
         payee="莲心物业服务有限公司",
     )
+    with pytest.raises(Invalid, match=r"应当划拨 45,120\.50 元"):
+        cast.fires(case, "reviewer", "write_off", "2026-10-16 09:00", amount="48600")
     cast.fires(case, "reviewer", "write_off", "2026-10-16 09:00", amount="45120.50")
     assert case.details["payee"] == "莲心物业服务有限公司" and case.details["to_pay"] == 4_512_050
     cast.fires(case, "payer", "paid", "2026-10-19 09:00", paid_on="2026-10-19")
@@ -324,6 +329,26 @@ def test_where_the_company_does_not_act_the_street_orders_and_has_it_done(sessio
     ]  # fmt: skip
 
 
+def test_works_that_stop_after_the_first_payment_are_finished_in_the_companys_stead(
+    session: Session, cast: Cast
+) -> None:
+    case = at_first_review(cast)
+    cast.fires(case, "reviewer", "approve", "2026-10-13 09:00", amount="84000")
+    cast.fires(case, "payer", "paid", "2026-10-14 09:00", paid_on="2026-10-14")  # to be finished by the 30th
+    cast.fires(case, "reviewer", "direct", "2026-11-02 09:00", demand="复工", order_by="2026-11-06")
+    stated = PLAN | {"budget": "168000", "finish_by": "2026-12-11", "payee": "深圳明泰机电安装有限公司"}
+    with pytest.raises(Invalid, match="审核预算"):
+        cast.fires(case, "clerk", "replace", "2026-11-09 09:00", **stated)
+    cast.fires(case, "clerk", "replace", "2026-11-09 09:00", **stated | {"cost_reviewer": "深圳中正造价"})
+    cast.fires(case, "clerk", "repaired", "2026-12-08 09:00", accepted_by="第三方检测单位")
+    # what the whole came to, less what was paid before
+    cast.fires(case, "clerk", "charge", "2026-12-09 09:00", settlement="160000", reviewer="深圳中正造价")
+    with pytest.raises(Conflict, match="不能“同意划拨”"):
+        cast.fires(case, "reviewer", "approve", "2026-12-10 09:00")
+    cast.fires(case, "reviewer", "write_off", "2026-12-10 09:00")
+    assert case.details["to_pay"] == 7_600_000 and case.details["payee"] == "深圳明泰机电安装有限公司"
+
+
 # --- the report ------------------------------------------------------------------------------------------------------
 
 
@@ -353,6 +378,32 @@ def test_anybody_may_report_and_the_company_must_act(session: Session, cast: Cas
     )
     assert case.details["reported_by"] == reporter and case.applicant_id == cast.company.id
     assert events_of(session, case)[0].facts["reported_by"] == reporter
+
+
+def test_where_no_company_manages_the_estate_whoever_reports_it_acts(session: Session, cast: Cast) -> None:
+    cast.estate.company_id = None
+    session.flush()
+    case = reports(cast, "2026-10-12 09:00", "committee", "committee")
+    assert case.applicant_id == cast.estate.committee_id
+    cast.fires(case, "committee", "secure", "2026-10-12 09:30", measures="停梯")
+    assert case.stage == "verify"
+
+
+def test_another_case_may_give_rise_to_it(session: Session, cast: Cast) -> None:
+    """A joint meeting that decides on an emergency repair opens it like this."""
+    daily = cast.opens("2026-10-12 09:00")
+    office = session.scalars(select(Body).where(col(Body.name) == "福田区莲花街道办事处")).one()
+    given: dict[str, Any] = {
+        "why": "emergency",
+        "by": cast.clerk,
+        "at": at("2026-10-13 09:00"),
+        "applicant_id": office.id,
+    }
+    case = daily.arising(session, "emergency_repair", details={"situation": "E1", "works": "天台渗漏"}, **given)
+    assert case.applicant_id == cast.company.id and case.details["reported_by"] == office.name
+    assert arising(session, daily.id or 0, "emergency") == [case]
+    with pytest.raises(Invalid, match="尚未核实名称"):
+        daily.arising(session, "emergency_repair", details={"situation": "E9", "works": "天台渗漏"}, **given)
 
 
 def test_a_stranger_reports_nothing(session: Session, cast: Cast) -> None:
@@ -401,6 +452,18 @@ def test_a_report_that_is_wrong_is_refused_by_its_field(
         reports(cast, "2026-10-12 09:00", **details)
     assert refusal.value.field == field
     assert session.scalars(select(Case).where(col(Case.type) == "emergency_repair")).all() == []
+
+
+def test_the_form_offers_the_named_situations_and_the_page_says_which_it_is(door: Door) -> None:
+    agent = come_in(door, "agent")
+    form = look(agent, "/cases/new?type=emergency_repair")
+    assert [one["value"] for one in form.find("option") if one["value"].startswith("E")] == ["E1", "E2", "E3", "E4"]
+    typed = {"type": "emergency_repair", "works": "消防泵不能启动"}
+    estate = next(one["value"] for one in form.find("option") if one["value"].isdecimal())
+    refused = agent.post("/cases", data=typed | {"estate": estate, "situation": "E7"})
+    assert refused.status_code == 422 and "E7 尚未核实名称" in refused.text
+    opened = agent.post("/cases", data=typed | {"estate": estate, "situation": "E3"})
+    assert opened.status_code == 303 and "消防设施设备功能障碍" in agent.get(opened.headers["location"]).text
 
 
 # --- the tracks ------------------------------------------------------------------------------------------------------
@@ -569,6 +632,24 @@ def test_a_correction_that_never_comes_sends_it_back_but_does_not_end_it(session
     assert case.stage == "planning" and case.is_open and not case.is_paused
 
 
+def test_a_first_payment_is_asked_for_with_a_day_that_is_still_to_come(cast: Cast) -> None:
+    case = at_planning(cast)
+    stated = PLAN | {
+        "budget": "168000",
+        "cost_reviewer": "深圳中正造价",
+        "rectification": "深消整〔2026〕第5号",
+        "finish_by": "2026-10-20",
+    }
+    cast.fires(case, "agent", "plan", "2026-10-12 11:00", **stated)
+    cast.fires(case, "committee", "agree", "2026-10-12 14:00", opinion="同意")
+    for when, stated in (("2026-10-21 09:00", {}), ("2026-10-21 09:00", {"finish_by": "2026-10-20"})):
+        with pytest.raises(Invalid) as refusal:
+            cast.fires(case, "agent", "submit", when, entry="WXZJ-1", **stated)
+        assert refusal.value.field == "finish_by"
+    cast.fires(case, "agent", "submit", "2026-10-21 09:00", entry="WXZJ-1", finish_by="2026-11-20")
+    assert case.stage == "first_review" and case.details["finish_by"] == "2026-11-20"
+
+
 def test_a_refused_first_payment_goes_back_to_the_plan_with_its_reason(session: Session, cast: Cast) -> None:
     case = at_first_review(cast)
     cast.fires(case, "reviewer", "refuse", "2026-10-13 09:00", reason="轿厢装饰与险情无关")
@@ -646,7 +727,7 @@ def test_an_order_at_the_plan_is_met_by_the_plan_and_one_at_the_works_by_finishi
     )
     assert [(one.facts["issuer"], one.facts["event"]["basis"]) for one in orders] == [
         ("福田区住房和建设局", "住宅专项维修资金管理办法（建设部、财政部令第165号）第二十四条"),
-        ("福田区莲花街道办事处", "责令和组织代修的机关的安排（本单位自定）"),
+        ("福田区莲花街道办事处", "“可以责令限期处置的机关”的规定（本单位自定，未核实）"),
     ]
 
 
@@ -656,7 +737,7 @@ def test_an_office_may_leave_orders_to_the_district(cast: Cast) -> None:
     )
     case = at_planning(cast)
     order = {"demand": "提交方案", "order_by": "2026-10-19"}
-    with pytest.raises(Conflict, match="由区住房和建设部门办理"):
+    with pytest.raises(Conflict, match="由区住房和建设部门作出"):
         cast.fires(case, "clerk", "order", "2026-10-16 09:00", **order)
     cast.fires(case, "reviewer", "direct", "2026-10-16 09:00", **order)
     assert case.stage == "ordered"
@@ -682,6 +763,23 @@ def test_where_there_is_no_committee_the_residents_committee_signs(session: Sess
     assert opinions[0].facts["copies"] == ["莲花街道北社区居民委员会"]
     assert "本单位自定" in opinions[1].facts["event"]["without_committee"]
     assert session.scalars(select(Trouble)).all() == []
+
+
+def test_a_committee_that_takes_office_signs_what_was_waiting(session: Session, cast: Cast) -> None:
+    committee = cast.estate.committee_id
+    cast.estate.committee_id = None
+    session.flush()
+    case = reports(cast, "2026-10-12 09:00")
+    cast.fires(case, "agent", "secure", "2026-10-12 09:30", measures="停梯")
+    assert case.desk == "residents"
+    cast.estate.committee_id = committee
+    session.flush()
+    follow(session, cast.estate.id or 0, at("2026-10-12 10:00"))
+    session.refresh(case)
+    assert case.desk == "committee"
+    with pytest.raises(Forbidden):
+        cast.fires(case, "residents", "confirm", "2026-10-12 11:00", opinion="属实")
+    cast.fires(case, "committee", "confirm", "2026-10-12 11:00", opinion="属实")
 
 
 def test_an_office_may_say_that_somebody_else_signs_without_a_committee(session: Session, cast: Cast) -> None:
