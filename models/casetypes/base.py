@@ -37,6 +37,7 @@ from .facts import Cents, Day, Facts, Line, Paragraph, Wrong, parse
 if TYPE_CHECKING:
     from ..case import Case, CaseEvent
     from ..clock import Clock
+    from ..territory import Estate
 
 
 # --- stages ----------------------------------------------------------------------------------------------------------
@@ -77,7 +78,8 @@ class Stage(State):
     `deadline` is the rule by which the desk must have acted; `periods` run one after the other, and each end is an event.
     `also` names desks that may act here besides the one that holds the case. `holds_asker` marks the correction: the
     clock of the stage it was asked from is paused while the case is here. `waits_on` says whom a stage without clock
-    waits for. `pause` and `extension` are the rules by which the stage's deadline may stand still (中止; the rule's value
+    waits for. `since` names the fact of the case that holds the day from which the stage's limit counts, where the law does
+    not count it from the stage's beginning. `pause` and `extension` are the rules by which the stage's deadline may stand still (中止; the rule's value
     caps it) and be extended (延期; the rule's value is how much at most).
     """
 
@@ -91,6 +93,7 @@ class Stage(State):
         also: tuple[Desk, ...] = (),
         holds_asker: bool = False,
         waits_on: str | None = None,
+        since: str | None = None,
         pause: str | None = None,
         extension: str | None = None,
         needs: tuple[Need, ...] = (),
@@ -105,6 +108,7 @@ class Stage(State):
         self.also = also
         self.holds_asker = holds_asker
         self.waits_on = waits_on
+        self.since = since
         self.pause = pause
         self.extension = extension
         self.needs = needs
@@ -143,10 +147,15 @@ class Move:
     record: dict[str, Any] = field(default_factory=dict)
     """What the ledger line shall say beside what was stated: sums that a paper names, as they were then."""
 
-    def arises(self, type_id: str, *, why: str, applicant_id: int | None = None, **details: Any) -> "Case":
-        """Open the linked case to which this event gives rise, in its transaction; its number stands in the ledger line."""
+    def arises(
+        self, type_id: str, *, why: str, applicant_id: int | None = None, stage: str | None = None, **details: Any
+    ) -> "Case":
+        """Open the linked case to which this event gives rise, in its transaction; its number stands in the ledger line.
+
+        It begins at its type's first stage, or at `stage`.
+        """
         made = self.case.arising(
-            self.session, type_id, why=why, by=self.by, at=self.at, details=details, applicant_id=applicant_id
+            self.session, type_id, why=why, by=self.by, at=self.at, details=details, applicant_id=applicant_id, stage=stage
         )
         self.record.setdefault("cases", []).append(made.number)
         return made
@@ -239,6 +248,14 @@ class CaseType(StateChart[_Seat]):
     """Rules that its conditions go by, beside those that limit its stages: amounts, shares, numbers, lists (`Move.rule`)."""
     opened_by: ClassVar[tuple[str, ...]] = ("company",)
     """Kinds of bodies that may ask for it (`Body.kind`); the first is the one a street's clerk enters it for."""
+
+    @classmethod
+    def not_now(cls, session: Session, estate: "Estate") -> str | None:
+        """Why nobody may open such a case for the estate now, in a sentence; None: nothing stands in the way.
+
+        May lock the estate, so that of two who open at once one is told.
+        """
+        return None
 
     @classmethod
     def afterwards(cls, session: Session, case: "Case", event: "CaseEvent", at: datetime) -> None:
