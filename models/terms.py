@@ -80,10 +80,8 @@ def _remind(
     late = {
         estate.id: committee for committee, estate in near.values() if _is_near(session, estate, committee, rule_id, today)
     }
-    told = exists().where(
-        col(CaseEvent.case_id) == col(Case.id),
-        col(CaseEvent.name) == "term_reminder",
-        CaseEvent.facts["rule"].as_string() == rule_id,
+    told = select(col(CaseEvent.case_id)).where(
+        col(CaseEvent.name) == "term_reminder", CaseEvent.facts["rule"].as_string() == rule_id
     )
     waiting = (
         select(Case)
@@ -92,12 +90,15 @@ def _remind(
             col(Case.stage) == "report",
             col(Case.closed_at).is_(None),
             col(Case.estate_id).in_(late),
-            ~told,
+            col(Case.id).not_in(told),
         )
         .order_by(col(Case.id))
         .with_for_update(skip_locked=True)
     )
     cases = session.scalars(waiting, execution_options={"populate_existing": True}).all()
+    # what another run has told between the look and the lock is seen by a statement begun after it
+    meanwhile = set(session.scalars(told.where(col(CaseEvent.case_id).in_([case.id for case in cases]))))
+    cases = [case for case in cases if case.id not in meanwhile]
     for case in cases:
         committee = late[case.estate_id]
         facts = {"rule": rule_id, "term_to": f"{committee.to_day}", "why": f"{_of_term(committee, today)}，尚未提交书面报告。"}

@@ -252,7 +252,7 @@ class CommitteeFormation(Election, CaseType):
         return unlisted(units_of(move.session, move.case.estate_id), self._signed(move), "signed")
 
     def too_few_sign(self, move: Move) -> str | None:
-        if move.facts is None or not self._signed(move):
+        if self.units_wrong(move) or move.facts is None or not self._signed(move):
             return None
         return self._too_few(move, self._signed(move), "signed")
 
