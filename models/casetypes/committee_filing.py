@@ -64,18 +64,18 @@ class Change(Facts):
 
 
 class Vacate(Facts):
-    name: Line = Field(title="职务终止的委员")
+    member: Line = Field(title="职务终止的委员")
     ended_on: Day = Field(title="职务终止之日")
     reason: Line = Field(title="终止原因", description="如辞去职务、不再是本小区业主")
 
 
 class Coopt(Facts):
-    name: Line = Field(title="递补的候补委员")
+    alternate: Line = Field(title="递补的候补委员")
     places: Places
 
 
 class Decline(Facts):
-    name: Line = Field(title="放弃递补的候补委员")
+    alternate: Line = Field(title="放弃递补的候补委员")
     reason: Line = Field(title="放弃原因")
 
 
@@ -177,7 +177,7 @@ class CommitteeFiling(CaseType):
         | coopting.to(change_submission, cond="enough_without", unless="not_the_next", on="end_alternate"),
         name="候补委员放弃递补",
     )
-    retract = Event(coopt_publicity.to(coopting), name="撤回公示")
+    retract = Event(coopt_publicity.to(coopting, on="unset_coopted"), name="撤回公示")
     publicity_ends = Event(coopt_publicity.to(coopt_submission, on="record_publicity"), name="公示期满")
     submit = Event(
         submission.to(review, unless="posts_wrong", on="set_posts")
@@ -190,7 +190,9 @@ class CommitteeFiling(CaseType):
     lapse = Event(correction.to(closed, unless="correction_not_overdue"), name="逾期未补正，终止")
     refuse = Event(review.to(closed), name="不予备案")
     file = Event(
-        review.to(code, cond="needs_code", on="install") | review.to(closed, cond="needs_none", on="install"), name="备案"
+        review.to(code, cond="needs_code", on="install")
+        | review.to(closed, cond="needs_none", unless="alternate_is_gone", on="install"),
+        name="备案",
     )
     coded = Event(code.to(closed, on="set_code"), name="赋码发证")
     start_reelection = Event(too_few.to(closed, on="open_reelection"), name="启动换届")
@@ -285,14 +287,14 @@ class CommitteeFiling(CaseType):
         return _not_among(seated, move.facts.chair, move.facts.deputies)
 
     def not_a_member(self, move: Move) -> str | None:
-        if move.facts is None or _member(move, move.facts.name):
+        if move.facts is None or _member(move, move.facts.member):
             return None
-        return Wrong("name", f"{move.facts.name}不是本届业主委员会的在任委员。")
+        return Wrong("member", f"{move.facts.member}不是本届业主委员会的在任委员。")
 
     def end_wrong(self, move: Move) -> str | None:
         if move.facts is None:
             return None
-        member = _member(move, move.facts.name)
+        member = _member(move, move.facts.member)
         day = move.facts.ended_on
         if day > move.today or (member and day < member.from_day):
             return Wrong("ended_on", f"职务终止之日 {day} 应在任职之后、不晚于今天。")
@@ -303,9 +305,9 @@ class CommitteeFiling(CaseType):
         if move.facts is None:
             return None
         after = next(iter(_alternates(move)), None)
-        if after is None or after.name != move.facts.name:
+        if after is None or after.name != move.facts.alternate:
             who = f"应由{after.name}（得票顺序第{after.rank}）递补" if after else "已没有候补委员"
-            return Wrong("name", f"候补委员按得票顺序递补，{who}（深圳经济特区物业管理条例第四十一条）。")
+            return Wrong("alternate", f"候补委员按得票顺序递补，{who}（深圳经济特区物业管理条例第四十一条）。")
         return None
 
     def posts_wrong(self, move: Move) -> str | None:
@@ -322,6 +324,12 @@ class CommitteeFiling(CaseType):
     def correction_not_overdue(self, move: Move) -> str | None:
         clock = move.running("deadline")
         return f"补正期限至 {clock.due_day} 24时届满，届满前不能终止。" if clock and move.at < clock.due_at else None
+
+    def alternate_is_gone(self, move: Move) -> str | None:
+        name = move.case.details.get("coopted")
+        if name is None or any(member.name == name for member in _alternates(move)):
+            return None
+        return f"{name}已不是候补委员，不能递补备案。"
 
     def post_has_ended(self, move: Move) -> str | None:
         return "委员职务已经终止，应当办理变更备案，不能撤回。" if move.case.details.get("vacated") else None
@@ -368,7 +376,7 @@ class CommitteeFiling(CaseType):
         move.details.update(move.facts.model_dump(mode="json", exclude_none=True))
 
     def end_post(self, move: Move) -> None:
-        member = _member(move, move.facts.name)
+        member = _member(move, move.facts.member)
         assert member is not None
         write(move.session, member, to_day=move.facts.ended_on, why=move.facts.reason)
         move.details.update({"vacated": member.name, "changed_on": move.facts.ended_on.isoformat()})
@@ -386,8 +394,11 @@ class CommitteeFiling(CaseType):
         move.details |= {"seats": committee.seats, "left": left}
 
     def set_coopted(self, move: Move) -> None:
-        move.details |= {"coopted": move.facts.name, "places": move.facts.places}
+        move.details |= {"coopted": move.facts.alternate, "places": move.facts.places}
         move.record["rank"] = _alternates(move)[0].rank
+
+    def unset_coopted(self, move: Move) -> None:
+        move.details.pop("coopted")
 
     def record_publicity(self, move: Move) -> None:
         clock = move.running("period")
@@ -474,7 +485,16 @@ def _member(move: Move, name: str) -> Member | None:
 
 
 def _alternates(move: Move) -> list[Member]:
-    return [member for member in _seated(move) if member.post == "alternate"]
+    """In the order of votes, without those whom another filing is about to seat."""
+    elsewhere = select(Case.details["coopted"].as_string()).where(
+        col(Case.type) == move.case.type,
+        col(Case.estate_id) == move.case.estate_id,
+        col(Case.closed_at).is_(None),
+        col(Case.id) != move.case.id,
+        Case.details["coopted"].is_not(None),
+    )
+    taken = set(move.session.scalars(elsewhere))
+    return [member for member in _seated(move) if member.post == "alternate" and member.name not in taken]
 
 
 def _is_below_half(move: Move, leaving: int = 0) -> bool:
