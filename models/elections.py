@@ -73,7 +73,9 @@ class GroupMember(Facts):
 
 
 class Group(Facts):
-    members: list[GroupMember] = Field(title="成员名单（组长由街道办事处成员担任）", min_length=1, max_length=LONGEST_LIST)
+    members: list[GroupMember] = Field(
+        title="成员名单（组长由街道办事处成员担任）", min_length=1, max_length=LONGEST_LIST
+    )
     places: Places
 
 
@@ -131,7 +133,9 @@ class Counted(Facts):
 class CountedWithRules(Counted):
     """Of a first assembly, which also adopts the rules it will live by."""
 
-    rules_decision: int | None = Field(default=None, title="议事规则的表决编号", json_schema_extra={"format": "decision"})
+    rules_decision: int | None = Field(
+        default=None, title="议事规则的表决编号", json_schema_extra={"format": "decision"}
+    )
     covenant_decision: int | None = Field(
         default=None, title="管理规约的表决编号", json_schema_extra={"format": "decision"}
     )
@@ -220,8 +224,10 @@ class Election:
         members: list[GroupMember] = move.facts.members
         size, whole = move.rule(f"{self.rules}.group_size"), len(members)
         if whole not in size.count:
-            return Wrong("members", f"{self.group_title}应为{size.chinese}人（{size.source}{size.article}），填写的是{whole}人。")
-        taken = Counter(member.seat for member in members)
+            return Wrong(
+                "members", f"{self.group_title}应为{size.chinese}人（{size.source}{size.article}），填写的是{whole}人。"
+            )
+        taken = Counter[str](member.seat for member in members)
         for seat, title in SEATS.items():
             rule = move.rule(f"{self.rules}.seat_{seat}")
             if taken[seat] not in rule.count:
@@ -271,7 +277,10 @@ class Election:
             return None
         sizes = move.rule("committee.sizes")
         if str(call.seats) not in sizes.entries:
-            return Wrong("seats", f"业主委员会委员人数应为{'、'.join(sizes.entries)}之一（{sizes.source}{sizes.article}），填写的是{call.seats}人。")
+            return Wrong(
+                "seats",
+                f"业主委员会委员人数应为{'、'.join(sizes.entries)}之一（{sizes.source}{sizes.article}），填写的是{call.seats}人。",
+            )
         names = [candidate.name for candidate in call.candidates]
         if doubles := [name for name, times in Counter(names).items() if times > 1]:
             return Wrong("candidates", f"重复填写：{'、'.join(doubles)}。")
@@ -335,7 +344,11 @@ class Election:
         if decision.tally is None or decision.undecided:
             return f"编号 {number} 的业主共同决定：{decision.why_not()}"
         first, last = (date.fromisoformat(day) for day in move.case.details["window"])
-        if not (decision.window_from and decision.window_to) or decision.window_from < first or decision.window_to > last:
+        if (
+            not (decision.window_from and decision.window_to)
+            or decision.window_from < first
+            or decision.window_to > last
+        ):
             held_in = f"{decision.window_from}至{decision.window_to}" if decision.window_from else "没有填写"
             return f"编号 {number} 的表决期（{held_in}）不在本次会议的表决期（{first}至{last}）之内。"
         if number in move.case.details["decisions"]:

@@ -52,9 +52,15 @@ def watch_terms(session: Session, at: datetime, after: int = 0, batch: int = 100
     found = session.execute(due).tuples().all()
     if not found:
         return None
-    near = {committee.id: (committee, estate) for committee, estate in found if _is_near(session, estate, committee, OPENS, today)}
+    near = {
+        committee.id: (committee, estate)
+        for committee, estate in found
+        if _is_near(session, estate, committee, OPENS, today)
+    }
     unopened = select(col(Committee.id)).where(col(Committee.id).in_(near), ~_has_reelection())
-    opened = sum(_open(session, *near[number], at, today) for number in session.scalars(unopened.order_by(col(Committee.id))))
+    opened = sum(
+        _open(session, *near[number], at, today) for number in session.scalars(unopened.order_by(col(Committee.id)))
+    )
     reminded = sum(_remind(session, rule_id, near, at, today) for rule_id in REMINDS)
     return Watched(opened, reminded, found[-1][0].id or 0)
 
@@ -78,7 +84,9 @@ def _remind(
 ) -> int:
     """A line in the ledger of each re-election that nobody has reported yet, once per rule; the hand-off tells whose turn it is."""
     late = {
-        estate.id: committee for committee, estate in near.values() if _is_near(session, estate, committee, rule_id, today)
+        estate.id: committee
+        for committee, estate in near.values()
+        if _is_near(session, estate, committee, rule_id, today)
     }
     told = select(col(CaseEvent.case_id)).where(
         col(CaseEvent.name) == "term_reminder", CaseEvent.facts["rule"].as_string() == rule_id
@@ -98,10 +106,18 @@ def _remind(
     cases = session.scalars(waiting, execution_options={"populate_existing": True}).all()
     # what another run has told between the look and the lock is seen by a statement begun after it
     meanwhile = set(session.scalars(told.where(col(CaseEvent.case_id).in_([case.id for case in cases]))))
-    cases = [case for case in cases if case.id not in meanwhile]
+    cases = [
+        case
+        for case in cases
+        if case.id not in meanwhile and _was_open_before(session, case, late[case.estate_id], rule_id)
+    ]
     for case in cases:
         committee = late[case.estate_id]
-        facts = {"rule": rule_id, "term_to": f"{committee.to_day}", "why": f"{_of_term(committee, today)}，尚未提交书面报告。"}
+        facts = {
+            "rule": rule_id,
+            "term_to": f"{committee.to_day}",
+            "why": f"{_of_term(committee, today)}，尚未提交书面报告。",
+        }
         case.remember("term_reminder", facts, by=SYSTEM, at=max(at, case.last_at))
     return len(cases)
 
@@ -119,6 +135,13 @@ def _has_reelection() -> ColumnElement[bool]:
 def _is_near(session: Session, estate: Estate, committee: Committee, rule_id: str, today: date) -> bool:
     days = rulebook(session).in_force(rule_id, today, estate.path).limit.value
     return committee.to_day is not None and committee.to_day - today <= timedelta(days=days)
+
+
+def _was_open_before(session: Session, case: Case, committee: Committee, rule_id: str) -> bool:
+    """Whether it was open before the mark was reached: who has just been told of a re-election is not reminded of it."""
+    assert committee.to_day is not None
+    days = rulebook(session).in_force(rule_id, case.law_day, case.path).limit.value
+    return case.law_day < committee.to_day - timedelta(days=days)
 
 
 def _longest(session: Session, today: date) -> int:

@@ -155,7 +155,14 @@ class Move:
         It begins at its type's first stage, or at `stage`.
         """
         made = self.case.arising(
-            self.session, type_id, why=why, by=self.by, at=self.at, details=details, applicant_id=applicant_id, stage=stage
+            self.session,
+            type_id,
+            why=why,
+            by=self.by,
+            at=self.at,
+            details=details,
+            applicant_id=applicant_id,
+            stage=stage,
         )
         self.record.setdefault("cases", []).append(made.number)
         return made

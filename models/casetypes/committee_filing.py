@@ -167,7 +167,9 @@ class CommitteeFiling(CaseType):
     vacate = Event(
         matter.to(coopting, cond="alternate_left", unless=("no_committee", "not_a_member", "end_wrong"), on="end_post")
         | matter.to(too_few, cond="below_half", unless=("no_committee", "not_a_member", "end_wrong"), on="end_post")
-        | matter.to(change_submission, cond="enough_left", unless=("no_committee", "not_a_member", "end_wrong"), on="end_post"),
+        | matter.to(
+            change_submission, cond="enough_left", unless=("no_committee", "not_a_member", "end_wrong"), on="end_post"
+        ),
         name="登记委员职务终止",
     )
     coopt = Event(coopting.to(coopt_publicity, unless="not_the_next", on="set_coopted"), name="公示递补委员")
@@ -271,7 +273,10 @@ class CommitteeFiling(CaseType):
             return Wrong("elected", f"重复填写：{doubles}。")
         seats, sizes = sum(one.post == "member" for one in move.facts.elected), move.rule("committee.sizes")
         if str(seats) not in sizes.entries:
-            return Wrong("elected", f"委员人数应为{'、'.join(sizes.entries)}之一（{sizes.source}{sizes.article}），填写的是{seats}人。")
+            return Wrong(
+                "elected",
+                f"委员人数应为{'、'.join(sizes.entries)}之一（{sizes.source}{sizes.article}），填写的是{seats}人。",
+            )
         return None
 
     def change_day_wrong(self, move: Move) -> str | None:
@@ -314,7 +319,9 @@ class CommitteeFiling(CaseType):
         if move.facts is None:
             return None
         if move.facts.term_to <= move.facts.term_from:
-            return Wrong("term_to", f"任期末日（{move.facts.term_to}）应晚于任期首日（{move.facts.term_from}），请核对。")
+            return Wrong(
+                "term_to", f"任期末日（{move.facts.term_to}）应晚于任期首日（{move.facts.term_from}），请核对。"
+            )
         elected = [one["name"] for one in _elected(move) if one["post"] == "member"]
         return _not_among(elected, move.facts.chair, move.facts.deputies)
 
@@ -451,7 +458,9 @@ class CommitteeFiling(CaseType):
                 committee_id=committee.id,  # type: ignore[arg-type]
                 name=one["name"],
                 unit=one["unit"],
-                post=_post(one["name"], details["chair"], details["deputies"]) if one["post"] == "member" else "alternate",
+                post=_post(one["name"], details["chair"], details["deputies"])
+                if one["post"] == "member"
+                else "alternate",
                 rank=one["rank"],
                 from_day=term_from,
             )

@@ -120,7 +120,9 @@ class CommitteeFormation(Election, CaseType):
         deadline="formation.drafting",
         needs=(Need("议事规则草案"), Need("管理规约草案")),
     )
-    candidates = Stage("候选人与资格审查", desk=Desk.STREET, deadline="election.candidates", needs=(Need("候选人报名表"),))
+    candidates = Stage(
+        "候选人与资格审查", desk=Desk.STREET, deadline="election.candidates", needs=(Need("候选人报名表"),)
+    )
     assembly = Stage(
         "首次业主大会会议",
         desk=Desk.APPLICANT,
@@ -148,7 +150,9 @@ class CommitteeFormation(Election, CaseType):
 
     # --- moves ---
 
-    submit = Event(request.to(intake, unless=("not_owners", "units_wrong", "too_few_sign"), on="set_signed"), name="提交联名申请")
+    submit = Event(
+        request.to(intake, unless=("not_owners", "units_wrong", "too_few_sign"), on="set_signed"), name="提交联名申请"
+    )
     notify = Event(request.to(intake, unless="not_the_company", on="set_notice"), name="告知具备成立条件")
     accept = Event(intake.to(group, unless=("void_wrong", "too_few_verified"), on="set_verified"), name="受理")
     ask = Event(intake.to(correction, unless="asked_before", on="remember_asking"), name="要求补正")
@@ -173,7 +177,9 @@ class CommitteeFormation(Election, CaseType):
     )
     declare = Event(
         counting.to(result_publicity, cond="is_complete", unless=("decisions_wrong", "counts_wrong"), on="set_result")
-        | counting.to(second_round, cond="is_first_round", unless=("decisions_wrong", "counts_wrong"), on="start_second_round")
+        | counting.to(
+            second_round, cond="is_first_round", unless=("decisions_wrong", "counts_wrong"), on="start_second_round"
+        )
         | counting.to(unelected, cond="is_second_round", unless=("decisions_wrong", "counts_wrong"), on="set_result"),
         name="认定表决结果",
     )
@@ -239,7 +245,9 @@ class CommitteeFormation(Election, CaseType):
 
     def not_owners(self, move: Move) -> str | None:
         asks = move.session.get_one(Body, move.case.applicant_id)
-        return None if asks.kind == "owners" else "联名申请由业主提出；建设单位或者物业服务企业请办理“告知具备成立条件”。"
+        return (
+            None if asks.kind == "owners" else "联名申请由业主提出；建设单位或者物业服务企业请办理“告知具备成立条件”。"
+        )
 
     def not_the_company(self, move: Move) -> str | None:
         asks = move.session.get_one(Body, move.case.applicant_id)

@@ -1,7 +1,7 @@
 """业主委员会换届: before a committee's term ends, or when too few are left, its successor is elected and takes over."""
 
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
@@ -12,7 +12,7 @@ from ..people import Body, Desk
 from ..territory import Estate
 from .base import CaseType, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
 
-CAUSES = {"term": "任期将满", "too_few": "委员人数不足", "other": "其他依法应当换届的情形"}
+CAUSES: dict[str, Any] = {"term": "任期将满", "too_few": "委员人数不足", "other": "其他依法应当换届的情形"}
 
 
 class Report(Facts):
@@ -57,7 +57,12 @@ class CommitteeReelection(Election, CaseType):
     # --- stages ---
 
     report = Stage(
-        "书面报告", desk=Desk.APPLICANT, also=(Desk.STREET,), initial=True, deadline="reelection.report", needs=(Need("换届方案"),)
+        "书面报告",
+        desk=Desk.APPLICANT,
+        also=(Desk.STREET,),
+        initial=True,
+        deadline="reelection.report",
+        needs=(Need("换届方案"),),
     )
     group = Stage("组建换届小组", desk=Desk.STREET, deadline="reelection.group", needs=(Need("党组织推荐意见"),))
     group_publicity = Stage(
@@ -71,7 +76,9 @@ class CommitteeReelection(Election, CaseType):
     register = Stage(
         "业主名册与投票权核定", desk=Desk.STREET, deadline="election.register", needs=(Need("业主名册", by="sharing"),)
     )
-    candidates = Stage("候选人与资格审查", desk=Desk.STREET, deadline="election.candidates", needs=(Need("候选人报名表"),))
+    candidates = Stage(
+        "候选人与资格审查", desk=Desk.STREET, deadline="election.candidates", needs=(Need("候选人报名表"),)
+    )
     assembly = Stage(
         "业主大会会议",
         desk=Desk.APPLICANT,
@@ -121,7 +128,9 @@ class CommitteeReelection(Election, CaseType):
     )
     declare = Event(
         counting.to(result_publicity, cond="is_complete", unless=("decisions_wrong", "counts_wrong"), on="set_result")
-        | counting.to(second_round, cond="is_first_round", unless=("decisions_wrong", "counts_wrong"), on="start_second_round")
+        | counting.to(
+            second_round, cond="is_first_round", unless=("decisions_wrong", "counts_wrong"), on="start_second_round"
+        )
         | counting.to(unelected, cond="is_second_round", unless=("decisions_wrong", "counts_wrong"), on="set_result"),
         name="认定表决结果",
     )
@@ -212,7 +221,9 @@ class CommitteeReelection(Election, CaseType):
         rule = move.rule("reelection.handover_list")
         listed = {item.kind for item in move.facts.items}
         missing = [entry for entry in rule.entries if entry not in listed]
-        return Wrong("items", f"移交清单缺少：{'、'.join(missing)}（{rule.source}{rule.article}）。") if missing else None
+        return (
+            Wrong("items", f"移交清单缺少：{'、'.join(missing)}（{rule.source}{rule.article}）。") if missing else None
+        )
 
     def _is_the_streets(self, move: Move) -> bool:
         return move.session.get_one(Body, move.case.applicant_id).kind == "street_office"

@@ -17,7 +17,9 @@ from models.territory import Estate, Unit
 
 from ..make import Cast, at, shift
 
-UNITS = [f"{building}栋{floor:02d}{door:02d}" for building in (1, 2, 3) for floor in range(1, 6) for door in range(1, 5)]
+UNITS = [
+    f"{building}栋{floor:02d}{door:02d}" for building in (1, 2, 3) for floor in range(1, 6) for door in range(1, 5)
+]
 """Sixty; whose owner is 业主 and the unit's place among them, from 1, but for those named below."""
 NAMES = {
     "1栋0101": "赵磊", "1栋0102": "钱进", "1栋0103": "孙艺", "2栋0101": "张秋", "2栋0102": "王夏", "2栋0103": "李冬", "2栋0104": "刘春",
@@ -38,7 +40,9 @@ def roster(session: Session, estate: Estate, changed: Mapping[str, Mapping[str, 
     """Sixty units of 100 ㎡, each its own owner's; `changed` says of some what is otherwise."""
     for place, label in enumerate(UNITS, start=1):
         plain = {"area_dm2": 10_000, "owner": NAMES.get(label, f"业主{place}"), "owner_key": label, "unsold": False}
-        session.add(Unit.model_validate({"estate_id": estate.id, "label": label} | plain | dict((changed or {}).get(label, {}))))
+        session.add(
+            Unit.model_validate({"estate_id": estate.id, "label": label} | plain | dict((changed or {}).get(label, {})))
+        )
     session.flush()
     made = Roster(
         estate_id=estate.id or 0, at=at("2025-01-06 09:00"), filename="名册.xlsx", sha256=keep(session, b"roster"), units=60,
@@ -50,7 +54,12 @@ def roster(session: Session, estate: Estate, changed: Mapping[str, Mapping[str, 
 
 
 def vote(
-    session: Session, estate: Estate, window: tuple[str, str] | None, agreeing: int = 40, taking_part: int = 45, title: str = "选举"
+    session: Session,
+    estate: Estate,
+    window: tuple[str, str] | None,
+    agreeing: int = 40,
+    taking_part: int = 45,
+    title: str = "选举",
 ) -> int:
     """A counted decision of the estate: of sixty units so many took part, so many agreed. Its number."""
     ballots = [(label, "agree" if n < agreeing else "disagree", None) for n, label in enumerate(UNITS[:taking_part])]
@@ -89,7 +98,12 @@ WON = {"张秋": 44, "王夏": 43, "李冬": 40, "刘春": 39, "何晴": 35, "�
 
 
 def seated(
-    session: Session, cast: Cast, *, to: str = "2026-08-31", names: Iterable[str] = STANDING[:5], alternates: Iterable[str] = ()
+    session: Session,
+    cast: Cast,
+    *,
+    to: str = "2026-08-31",
+    names: Iterable[str] = STANDING[:5],
+    alternates: Iterable[str] = (),
 ) -> Committee:
     """Put a committee in office whose term ends on the day `to`."""
     body = session.get_one(Body, cast.estate.committee_id)
@@ -115,7 +129,9 @@ def without_committee(session: Session, cast: Cast) -> None:
     session.flush()
 
 
-def applies(session: Session, cast: Cast, when: str, type_id: str, who: str, body_id: int | None, **details: Any) -> Case:
+def applies(
+    session: Session, cast: Cast, when: str, type_id: str, who: str, body_id: int | None, **details: Any
+) -> Case:
     """Somebody of the body opens a case."""
     return Case.open(
         session, type_id, estate=cast.estate, applicant=session.get_one(Body, body_id), details=details, by=getattr(cast, who),

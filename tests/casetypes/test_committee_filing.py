@@ -19,8 +19,8 @@ from ..make import Cast, at, running, shift
 from .elections import STANDING, WON, applies, counts, roster, seated, vote, without_committee
 from .test_committee_formation import at_counting, decided
 
-TERM = {"term_from": "2025-12-01", "term_to": "2030-11-30"}
-POSTS = {"chair": "王夏", "deputies": ["张秋"]}
+TERM: dict[str, Any] = {"term_from": "2025-12-01", "term_to": "2030-11-30"}
+POSTS: dict[str, Any] = {"chair": "王夏", "deputies": ["张秋"]}
 CODE = "52440304MJL000001U"
 
 
@@ -118,7 +118,9 @@ def test_alternates_follow_in_the_order_of_votes_over_spring_festival(session: S
     committee = seated(session, cast, alternates=STANDING[5:])
     # Friday, 6 February 2026: a member has sold his flat
     case = opened(session, cast, "2026-02-06 09:00", "候补委员递补")
-    cast.fires(case, "committee", "vacate", "2026-02-06 09:10", member="李冬", ended_on="2026-02-05", reason="不再是本小区业主")
+    cast.fires(
+        case, "committee", "vacate", "2026-02-06 09:10", member="李冬", ended_on="2026-02-05", reason="不再是本小区业主"
+    )
     # ten working days: 9 to 14 (a worked Saturday), 24, 25, 26 and 27 February
     assert case.stage == "coopting" and running(session, case).due_day == date(2026, 2, 27)
     with pytest.raises(Invalid, match="应由冯雨（得票顺序第6）递补（深圳经济特区物业管理条例第四十一条）"):
@@ -168,7 +170,9 @@ def test_two_seats_fallen_vacant_are_not_filled_with_one_alternate(session: Sess
     committee = seated(session, cast, alternates=STANDING[5:])
     one, other = opened(session, cast, "2026-03-02 09:00"), opened(session, cast, "2026-03-02 09:01")
     for case, member in ((one, "张秋"), (other, "王夏")):
-        cast.fires(case, "committee", "vacate", "2026-03-02 09:10", member=member, ended_on="2026-03-01", reason="辞去职务")
+        cast.fires(
+            case, "committee", "vacate", "2026-03-02 09:10", member=member, ended_on="2026-03-01", reason="辞去职务"
+        )
     cast.fires(one, "committee", "coopt", "2026-03-02 09:20", alternate="冯雨")
     with pytest.raises(Invalid, match="应由曹雪（得票顺序第7）递补"):
         cast.fires(other, "committee", "coopt", "2026-03-02 09:30", alternate="冯雨")
@@ -190,7 +194,9 @@ def test_below_half_of_those_elected_the_owners_vote_again(session: Session, cas
     committee = seated(session, cast)
     for name in ("张秋", "王夏"):
         case = opened(session, cast, "2026-03-02 09:00")
-        cast.fires(case, "committee", "vacate", "2026-03-02 09:10", member=name, ended_on="2026-03-01", reason="辞去职务")
+        cast.fires(
+            case, "committee", "vacate", "2026-03-02 09:10", member=name, ended_on="2026-03-01", reason="辞去职务"
+        )
         assert case.stage == "change_submission"
     case = opened(session, cast, "2026-03-03 09:00")
     cast.fires(case, "committee", "vacate", "2026-03-03 09:10", member="李冬", ended_on="2026-03-02", reason="辞去职务")
@@ -206,7 +212,9 @@ def test_below_half_of_those_elected_the_owners_vote_again(session: Session, cas
 
     # one who goes after that finds the re-election open already
     again = opened(session, cast, "2026-03-05 09:00")
-    cast.fires(again, "committee", "vacate", "2026-03-05 09:10", member="刘春", ended_on="2026-03-04", reason="辞去职务")
+    cast.fires(
+        again, "committee", "vacate", "2026-03-05 09:10", member="刘春", ended_on="2026-03-04", reason="辞去职务"
+    )
     event = cast.fires(again, "clerk", "start_reelection", "2026-03-06 09:00")
     assert event.facts["cases"] == [election.number] and arising(session, again.id or 0) == []
 
@@ -226,13 +234,15 @@ def test_the_last_alternate_who_declines_may_leave_too_few(session: Session, cas
 def test_changes_of_posts_are_filed_within_thirty_days_of_the_change(session: Session, cast: Cast) -> None:
     committee = seated(session, cast)
     case = opened(session, cast, "2026-01-26 09:00", "主任变动")
-    stated = {"changed_on": "2026-01-20", "changes": ["post"], "statement": "改选主任"}
+    stated: dict[str, Any] = {"changed_on": "2026-01-20", "changes": ["post"], "statement": "改选主任"}
     with pytest.raises(Invalid, match="请填写变更后的主任"):
         cast.fires(case, "committee", "change", "2026-01-26 09:10", **stated)
     with pytest.raises(Invalid, match="不是本届委员.*曹雪"):
         cast.fires(case, "committee", "change", "2026-01-26 09:10", **stated, chair="曹雪")
     with pytest.raises(Invalid, match="2026-01-27 不能晚于今天"):
-        cast.fires(case, "committee", "change", "2026-01-26 09:10", **{**stated, "changed_on": "2026-01-27"}, chair="王夏")
+        cast.fires(
+            case, "committee", "change", "2026-01-26 09:10", **{**stated, "changed_on": "2026-01-27"}, chair="王夏"
+        )
     cast.fires(case, "committee", "change", "2026-01-26 09:10", **stated, chair="王夏", deputies=["李冬"])
     # 19 February lies in Spring Festival: the 24th
     assert running(session, case).due_day == date(2026, 2, 24)
@@ -244,8 +254,16 @@ def test_changes_of_posts_are_filed_within_thirty_days_of_the_change(session: Se
 def test_an_election_held_before_this_office_kept_cases_is_entered_and_filed(session: Session, cast: Cast) -> None:
     roster(session, cast.estate)
     case = opened(session, cast, "2026-03-02 09:00", "补办备案")
-    people = [{"name": name, "unit": unit, "post": post} for name, unit, post in zip(STANDING[:6], ["2栋0101"] * 6, ["member"] * 5 + ["alternate"], strict=True)]
-    stated: dict[str, Any] = {"elected_on": "2026-02-20", "decision": vote(session, cast.estate, None), "elected": people, "has_code": True}
+    people = [
+        {"name": name, "unit": unit, "post": post}
+        for name, unit, post in zip(STANDING[:6], ["2栋0101"] * 6, ["member"] * 5 + ["alternate"], strict=True)
+    ]
+    stated: dict[str, Any] = {
+        "elected_on": "2026-02-20",
+        "decision": vote(session, cast.estate, None),
+        "elected": people,
+        "has_code": True,
+    }
 
     def refused(**changed: Any) -> str:
         with pytest.raises(Invalid) as refusal:
@@ -253,14 +271,18 @@ def test_an_election_held_before_this_office_kept_cases_is_entered_and_filed(ses
         return refusal.value.sentence
 
     assert "没有编号为 999999" in refused(decision=999_999)
-    assert "未通过：同意的专有部分面积（44.44%）未过半数" in refused(decision=vote(session, cast.estate, None, agreeing=20))
+    assert "未通过：同意的专有部分面积（44.44%）未过半数" in refused(
+        decision=vote(session, cast.estate, None, agreeing=20)
+    )
     assert "应为5、7、9、11之一" in refused(elected=people[:4])
     assert "重复填写：张秋" in refused(elected=[*people, people[0]])
     assert "不能晚于今天" in refused(elected_on="2026-03-03")
     cast.fires(case, "committee", "enter_elected", "2026-03-02 09:10", **stated)
     # thirty days from the election, not from the entry: 22 March is a Sunday
     assert case.stage == "submission" and running(session, case).due_day == date(2026, 3, 23)
-    cast.fires(case, "committee", "submit", "2026-03-03 09:00", chair="张秋", term_from="2026-03-01", term_to="2029-02-28")
+    cast.fires(
+        case, "committee", "submit", "2026-03-03 09:00", chair="张秋", term_from="2026-03-01", term_to="2029-02-28"
+    )
     cast.fires(case, "reviewer", "file", "2026-03-04 09:00")
     committee = in_office(session, cast.estate.id)
     assert case.outcome == "已备案" and committee and committee.seats == 5 and len(members(session, committee)) == 6
@@ -290,7 +312,15 @@ def test_without_a_committee_on_file_nothing_can_change(session: Session, cast: 
     with pytest.raises(Conflict, match="没有已备案的业主委员会"):
         cast.fires(case, "committee", "vacate", "2026-03-02 09:10", member="张秋", ended_on="2026-03-01", reason="辞职")
     with pytest.raises(Conflict, match="没有已备案的业主委员会"):
-        cast.fires(case, "committee", "change", "2026-03-02 09:10", changed_on="2026-03-01", changes=["rules"], statement="修改")
+        cast.fires(
+            case,
+            "committee",
+            "change",
+            "2026-03-02 09:10",
+            changed_on="2026-03-01",
+            changes=["rules"],
+            statement="修改",
+        )
     cast.fires(case, "committee", "withdraw", "2026-03-02 09:20", reason="先补备案")
     assert case.outcome == "撤回"
 
@@ -299,7 +329,15 @@ def test_it_can_be_refused_or_lapse_in_writing(session: Session, cast: Cast) -> 
     committee = seated(session, cast)
     for end in ("refuse", "lapse"):
         case = opened(session, cast, "2026-03-02 09:00")
-        cast.fires(case, "committee", "change", "2026-03-02 09:10", changed_on="2026-03-01", changes=["rules"], statement="修改")
+        cast.fires(
+            case,
+            "committee",
+            "change",
+            "2026-03-02 09:10",
+            changed_on="2026-03-01",
+            changes=["rules"],
+            statement="修改",
+        )
         cast.fires(case, "committee", "submit", "2026-03-02 09:20")
         if end == "refuse":
             cast.fires(case, "reviewer", "refuse", "2026-03-03 09:00", reason="未经业主共同决定")

@@ -8,11 +8,14 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from models.case import Case, events_of, verify
+from models.clock import Clock
 from models.committees import take_office
+from models.decisions import Decision
 from models.documents import Document
 from models.elections import failed
 from models.errors import Conflict, Forbidden, Invalid
 from models.links import arising
+from models.people import Body
 from models.publicity import Publicity
 from models.territory import Unit
 
@@ -75,7 +78,7 @@ def at_counting(session: Session, cast: Cast) -> Case:
     return case
 
 
-def decided(session: Session, cast: Cast, window: tuple[str, str] = WINDOW, **how: int) -> dict[str, int]:
+def decided(session: Session, cast: Cast, window: tuple[str, str] = WINDOW, **how: Any) -> dict[str, Any]:
     """All three motions, voted alike."""
     return {
         f"{motion}_decision": vote(session, cast.estate, window, title=motion, **how)
@@ -153,12 +156,10 @@ def test_a_first_committee_from_the_signatures_to_the_filing(session: Session, c
     assert titles(session, case) == [
         "受理通知书", "成员名单公告", "业主大会会议公告", "选举结果公告", "选举结果确认书",
     ]  # fmt: skip
-    assert all(session.get_one(type(d), d.id).resting(session) == case for d in decisions(session, motions))
+    assert all(one.resting(session) == case for one in decisions(session, motions))
 
 
-def decisions(session: Session, motions: dict[str, int]) -> Any:
-    from models.decisions import Decision
-
+def decisions(session: Session, motions: dict[str, Any]) -> list[Decision]:
     return [session.get_one(Decision, number) for number in motions.values()]
 
 
@@ -200,13 +201,25 @@ def test_the_second_round_fills_what_the_first_left_open(session: Session, cast:
     motions = decided(session, cast)
     short = WON | {"刘春": 20, "何晴": 21}
     cast.fires(case, "clerk", "declare", "2025-10-14 09:00", **motions, counts=counts(short))
-    assert case.stage == "second_round" and [one["name"] for one in case.details["elected"]] == ["张秋", "王夏", "李冬", "冯雨"]
+    assert case.stage == "second_round" and [one["name"] for one in case.details["elected"]] == [
+        "张秋",
+        "王夏",
+        "李冬",
+        "冯雨",
+    ]
     shift(session, "2025-10-22 00:00")
     window = ("2025-10-15", "2025-10-21")
     election = vote(session, estate, window)
     left = {"刘春": 25, "何晴": 30, "曹雪": 24}
     with pytest.raises(Invalid, match="不是本轮候选人：张秋"):
-        cast.fires(case, "clerk", "declare", "2025-10-22 09:00", election_decision=election, counts=counts({**left, "张秋": 40}))
+        cast.fires(
+            case,
+            "clerk",
+            "declare",
+            "2025-10-22 09:00",
+            election_decision=election,
+            counts=counts({**left, "张秋": 40}),
+        )
     cast.fires(case, "clerk", "declare", "2025-10-22 09:00", election_decision=election, counts=counts(left))
     assert case.stage == "result_publicity"
     assert [one["name"] for one in case.details["elected"]] == ["张秋", "王夏", "李冬", "冯雨", "何晴", "刘春", "曹雪"]
@@ -215,7 +228,9 @@ def test_the_second_round_fills_what_the_first_left_open(session: Session, cast:
     }  # fmt: skip
 
 
-def test_a_motion_that_failed_is_voted_on_again_without_another_election(session: Session, cast: Cast, estate: Any) -> None:
+def test_a_motion_that_failed_is_voted_on_again_without_another_election(
+    session: Session, cast: Cast, estate: Any
+) -> None:
     case = at_counting(session, cast)
     motions = decided(session, cast) | {"covenant_decision": vote(session, estate, WINDOW, agreeing=10)}
     cast.fires(case, "clerk", "declare", "2025-10-14 09:00", **motions, counts=counts(WON))
@@ -299,7 +314,9 @@ def test_without_a_roster_nothing_can_be_verified(session: Session, cast: Cast) 
         cast.fires(case, "owner", "submit", "2025-08-18 09:30", signed=UNITS[:12])
 
 
-def test_the_street_strikes_out_signatures_and_more_may_be_added_once(session: Session, cast: Cast, estate: Any) -> None:
+def test_the_street_strikes_out_signatures_and_more_may_be_added_once(
+    session: Session, cast: Cast, estate: Any
+) -> None:
     case = at_intake(session, cast)
     struck = [{"unit": "1栋0101", "reason": "非业主本人签名"}]
     with pytest.raises(Invalid, match="均未达到20%"):
@@ -318,8 +335,6 @@ def test_the_street_strikes_out_signatures_and_more_may_be_added_once(session: S
 
 
 def running_days(session: Session, case: Case) -> date:
-    from models.clock import Clock
-
     asked = select(Clock).where(col(Clock.case_id) == case.id, col(Clock.limits) == case.stage)
     return session.scalars(asked).one().due_day
 
@@ -337,7 +352,9 @@ def test_a_developers_notice_needs_no_signatures(session: Session, cast: Cast, e
     case = applies(session, cast, "2025-08-18 09:00", "committee_formation", "agent", cast.company.id, contact="李娜")
     with pytest.raises(Conflict, match="联名申请由业主提出"):
         cast.fires(case, "agent", "submit", "2025-08-18 09:10", signed=UNITS[:12])
-    cast.fires(case, "agent", "notify", "2025-08-18 09:10", developer="深圳汇景置业有限公司", condition="首户入住满二年")
+    cast.fires(
+        case, "agent", "notify", "2025-08-18 09:10", developer="深圳汇景置业有限公司", condition="首户入住满二年"
+    )
     cast.fires(case, "clerk", "ask", "2025-08-19 09:10", items=["首户入住的证明"])
     cast.fires(case, "agent", "resubmit", "2025-08-20 09:10", answer="已补")
     cast.fires(case, "clerk", "accept", "2025-08-20 09:30")
@@ -368,10 +385,17 @@ def test_an_estate_that_has_a_committee_re_elects_it(session: Session, cast: Cas
 
 
 def test_where_a_residents_committee_acts_a_first_committee_may_be_formed(session: Session, cast: Cast) -> None:
-    from models.people import Body
-
     residents = session.scalars(select(Body).where(col(Body.kind) == "residents_committee")).one()
-    take_office(session, cast.estate, residents, kind="acting", case=None, from_day=date(2025, 1, 1), to_day=None, at=at("2025-01-01 09:00"))
+    take_office(
+        session,
+        cast.estate,
+        residents,
+        kind="acting",
+        case=None,
+        from_day=date(2025, 1, 1),
+        to_day=None,
+        at=at("2025-01-01 09:00"),
+    )
     assert owners_open(session, cast, "2025-08-18 09:00").stage == "request"
 
 
@@ -382,7 +406,9 @@ def owner(name: str, unit: str | None) -> dict[str, Any]:
 NOBODY_OF_THE_DEVELOPER = [member for member in GROUP if member["seat"] != "developer"]
 
 
-@pytest.mark.parametrize("members", [GROUP, NOBODY_OF_THE_DEVELOPER, [*GROUP, owner("张秋", "2栋0101"), owner("王夏", "2栋0102")]])
+@pytest.mark.parametrize(
+    "members", [GROUP, NOBODY_OF_THE_DEVELOPER, [*GROUP, owner("张秋", "2栋0101"), owner("王夏", "2栋0102")]]
+)
 def test_seven_without_the_developer_eight_and_ten_are_right(
     session: Session, cast: Cast, estate: Any, members: list[dict[str, Any]]
 ) -> None:
@@ -432,7 +458,11 @@ def test_a_register_with_open_doubts_is_not_determined(session: Session, cast: C
     cast.fires(case, "clerk", "name_group", "2025-08-25 09:00", members=GROUP)
     shift(session, "2025-09-02 00:00")
     cast.fires(case, "clerk", "found_group", "2025-09-03 09:00")
-    kept.findings = kept.findings | {"undecided": [{"kind": "same_owner", "sentence": "两处业主同名。", "rows": [3, 4], "unit": None, "source": "roster"}]}
+    kept.findings = kept.findings | {
+        "undecided": [
+            {"kind": "same_owner", "sentence": "两处业主同名。", "rows": [3, 4], "unit": None, "source": "roster"}
+        ]
+    }
     session.flush()
     with pytest.raises(Conflict, match="还有1处需要认定：两处业主同名"):
         cast.fires(case, "clerk", "determine", "2025-09-05 09:00")

@@ -65,7 +65,9 @@ def test_a_re_election_over_spring_festival_from_the_warning_to_the_hand_over(se
     done = watch_terms(session, at("2026-01-01 07:15"))
     assert done and (done.opened, done.reminded) == (1, 0)
     case = only_case(session)
-    assert case.number.startswith("HJ2026-") and case.applicant_id == before.body_id and case.details == {"cause": "term"}
+    assert (
+        case.number.startswith("HJ2026-") and case.applicant_id == before.body_id and case.details == {"cause": "term"}
+    )
     first = events_of(session, case)[0]
     assert first.by_id is None and first.note == "业主委员会任期至2026-06-30届满，距届满180日，系统自动登记换届。"
     # thirty days: 31 January is a Saturday
@@ -101,7 +103,7 @@ def test_a_re_election_over_spring_festival_from_the_warning_to_the_hand_over(se
     # the committee files within thirty days of 9 March; it has its code already
     (filing,) = arising(session, case.id or 0, "elected")
     assert filing.applicant_id == before.body_id and running(session, filing).due_day == date(2026, 4, 8)
-    posts = {"chair": "王夏", "deputies": [], "term_from": "2026-07-01", "term_to": "2031-06-30"}
+    posts: dict[str, Any] = {"chair": "王夏", "deputies": [], "term_from": "2026-07-01", "term_to": "2031-06-30"}
     cast.fires(filing, "committee", "submit", "2026-03-25 09:00", **posts)
     cast.fires(filing, "reviewer", "file", "2026-03-27 09:00")
     shift(session, "2026-03-27 09:05")
@@ -111,10 +113,22 @@ def test_a_re_election_over_spring_festival_from_the_warning_to_the_hand_over(se
     assert watch_terms(session, at("2026-03-28 07:15")) is None
 
     with pytest.raises(Invalid, match="移交清单缺少：印章"):
-        cast.fires(case, "committee", "handed_over", "2026-07-06 09:00", items=HANDED[:2], signed_on="2026-07-03", handed_by="魏霜")
+        cast.fires(
+            case,
+            "committee",
+            "handed_over",
+            "2026-07-06 09:00",
+            items=HANDED[:2],
+            signed_on="2026-07-03",
+            handed_by="魏霜",
+        )
     with pytest.raises(Invalid, match="2026-07-07 不能晚于今天"):
-        cast.fires(case, "committee", "handed_over", "2026-07-06 09:00", items=HANDED, signed_on="2026-07-07", handed_by="魏霜")
-    cast.fires(case, "committee", "handed_over", "2026-07-06 09:00", items=HANDED, signed_on="2026-07-03", handed_by="魏霜")
+        cast.fires(
+            case, "committee", "handed_over", "2026-07-06 09:00", items=HANDED, signed_on="2026-07-07", handed_by="魏霜"
+        )
+    cast.fires(
+        case, "committee", "handed_over", "2026-07-06 09:00", items=HANDED, signed_on="2026-07-03", handed_by="魏霜"
+    )
     shift(session, "2026-07-06 09:05")
     assert case.outcome == "换届完成" and verify(events_of(session, case)) is None and not failed(case)
     assert papers(session, case) == ["成员名单公告", "业主大会会议公告", "选举结果公告", "选举结果确认书", "移交确认书"]
@@ -134,7 +148,7 @@ def test_what_is_handed_over_late_counts_from_the_confirmation(session: Session,
 
 def test_a_re_election_that_came_to_nothing_is_put_in_writing(session: Session, cast: Cast) -> None:
     case = at_counting(session, cast)
-    few = {"taking_part": 30, "agreeing": 30}
+    few: dict[str, Any] = {"taking_part": 30, "agreeing": 30}
     first = vote(session, cast.estate, ("2026-02-25", "2026-03-06"), **few)
     votes = counts(dict.fromkeys(STANDING, 30))
     cast.fires(case, "clerk", "declare", "2026-03-09 09:00", election_decision=first, counts=votes)
@@ -148,7 +162,9 @@ def test_a_re_election_that_came_to_nothing_is_put_in_writing(session: Session, 
     # the watch does not begin again what has failed; the street may
     done = watch_terms(session, at("2026-03-21 07:15"))
     assert done and done.opened == 0
-    street = session.scalars(select(Body).where(col(Body.kind) == "street_office", col(Body.name).contains("莲花"))).one()
+    street = session.scalars(
+        select(Body).where(col(Body.kind) == "street_office", col(Body.name).contains("莲花"))
+    ).one()
     other = applies(session, cast, "2026-04-01 09:00", "committee_reelection", "clerk", street.id)
     cast.fires(other, "clerk", "take_over", "2026-04-01 09:10")
     assert other.stage == "group"
@@ -207,7 +223,10 @@ def test_another_cause_may_be_withdrawn(session: Session, cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("members_of", "sentence"),
     [
-        ([one for one in RENEWAL if one["seat"] != "party"], "应为6至13人（本单位自定深圳条文的人数待核），填写的是5人"),
+        (
+            [one for one in RENEWAL if one["seat"] != "party"],
+            "应为6至13人（本单位自定深圳条文的人数待核），填写的是5人",
+        ),
         (
             [*[one for one in RENEWAL if one["seat"] != "party"], {"name": "李强", "seat": "police"}],
             "“社区党委或者辖区基层党组织”应为1至3名",
