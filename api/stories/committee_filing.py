@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy.orm import object_session
+from sqlmodel import Session
 
 from models.case import Case
 from models.committees import Member, in_office, members
@@ -15,7 +16,7 @@ from . import Act, Story
 
 def seated(case: Case) -> list[Member]:
     session = object_session(case)
-    assert session is not None
+    assert isinstance(session, Session)
     committee = in_office(session, case.estate_id)
     return members(session, committee) if committee else []
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import object_session
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from models.case import Case
 from models.people import Desk
@@ -18,7 +18,7 @@ from . import Act, Story
 def owned(case: Case) -> list[Unit]:
     """The units that have been sold, in the order of the roster."""
     session = object_session(case)
-    assert session is not None
+    assert isinstance(session, Session)
     units = select(Unit).where(col(Unit.estate_id) == case.estate_id, col(Unit.unsold).is_(False))
     return list(session.scalars(units.order_by(col(Unit.id))))
 

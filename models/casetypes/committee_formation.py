@@ -79,6 +79,7 @@ class CommitteeFormation(Election, CaseType):
     class Details(BaseModel):
         model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
+        about: Line = Field(default="成立业主大会、选举业主委员会", title="申请事项")
         contact: Line = Field(title="联系人")
 
     @classmethod

@@ -46,6 +46,7 @@ class CommitteeReelection(Election, CaseType):
     class Details(BaseModel):
         model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
+        about: Line = Field(default="选举新一届业主委员会", title="事项")
         cause: Literal["term", "too_few", "other"] = Field(
             default="term", title="换届原因", json_schema_extra={"x-titles": CAUSES}
         )

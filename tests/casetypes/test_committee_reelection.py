@@ -65,9 +65,7 @@ def test_a_re_election_over_spring_festival_from_the_warning_to_the_hand_over(se
     done = watch_terms(session, at("2026-01-01 07:15"))
     assert done and (done.opened, done.reminded) == (1, 0)
     case = only_case(session)
-    assert (
-        case.number.startswith("HJ2026-") and case.applicant_id == before.body_id and case.details == {"cause": "term"}
-    )
+    assert case.number.startswith("HJ2026-") and case.applicant_id == before.body_id and case.details["cause"] == "term"
     first = events_of(session, case)[0]
     assert first.by_id is None and first.note == "业主委员会任期至2026-06-30届满，距届满180日，系统自动登记换届。"
     # thirty days: 31 January is a Saturday
