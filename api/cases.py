@@ -20,6 +20,8 @@ from models.dossier import Dossier, Offer, ToldClock, ToldEvent, dossier, told_c
 from models.errors import Conflict, Forbidden, Invalid, NotFound
 from models.lists import CaseQuery, page_of, total_of
 from models.people import Person
+from models.publicity import Objection, objections
+from models.roster import masked_name
 from models.territory import Estate
 from models.what_if import read_as_of, what_if
 from models.worktime import OFFICE_ZONE
@@ -81,6 +83,12 @@ class Assignment(Asked):
 
 class Remark(Asked):
     note: str
+
+
+class Objecting(Asked):
+    words: str
+    name: str | None = Field(default=None, description="who objects, where it is entered at the counter")
+    unit: str = ""
 
 
 @router.get("/casetypes", tags=["reference"])
@@ -235,6 +243,24 @@ def create_note(session: Db, me: Me, now: Now, number: str, asked: Remark, once:
     return once(write, 201)
 
 
+@router.get("/cases/{number}/objections")
+def list_objections(session: Db, me: Me, number: str) -> dict[str, Any]:
+    """What owners objected to in the case's publicities, and what they were answered."""
+    items = [_objection(one) for one in objections(session, see(session, me, number).id)]
+    return {"items": items, "next": None, "total": len(items)}
+
+
+@router.post("/cases/{number}/objections", status_code=201)
+def create_objection(session: Db, me: Me, now: Now, number: str, asked: Objecting, once: OnlyOnce) -> Response:
+    """Object to the publicity that runs. It is answered by the event `answer_objection`."""
+
+    def write() -> dict[str, Any]:
+        case = see(session, me, number)
+        return _objection(case.object(asked.words, by=me, at=now, name=asked.name or me.name, unit=asked.unit))
+
+    return once(write, 201)
+
+
 # --- what pages do too -----------------------------------------------------------------------------------------------
 
 
@@ -375,8 +401,14 @@ def told(session: Session, me: Person, case: Case, at: datetime) -> dict[str, An
             for one in d.attachments
         ],
         "publicities": [
-            {"stage": one.stage, "from_day": one.from_day.isoformat(), "to_day": one.to_day.isoformat(), "places": one.places}
+            {"stage": one.publicity.stage, "from_day": one.publicity.from_day.isoformat(), "to_day": one.publicity.to_day.isoformat(),
+             "places": one.publicity.places, "notice": one.publicity.notice, "state": one.state}
             for one in d.publicities
+        ],
+        "objections": [_objection(one) for one in d.objections],
+        "links": [
+            {"number": one.case.number, "type": one.case.type, "why": one.why, "is_source": one.is_source, "result": one.result}
+            for one in d.links
         ],
         "decision": d.decision and {"id": d.decision.id, "title": d.decision.title, "passed": d.decision.ordinary_passed},
         "chain": _chain(case, d.chain),
@@ -458,6 +490,20 @@ def _event(told: ToldEvent) -> dict[str, Any]:
         "hash": event.hash,
         "prev_hash": event.prev_hash,
         "handled_at": instant(event.handled_at),
+    }
+
+
+def _objection(one: Objection) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "stage": one.stage,
+        "name": masked_name(one.name),
+        "unit": one.unit,
+        "words": one.words,
+        "at": instant(one.at),
+        "answer": one.answer,
+        "upheld": one.upheld,
+        "answered_at": instant(one.answered_at),
     }
 
 

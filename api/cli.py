@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from models.errors import Refused
 
+from .cli_allocate import allocate
 from .cli_due import calendar_read, due
 from .cli_import import app as import_app
 from .cli_tally import tally
@@ -68,6 +69,8 @@ app = typer.Typer(
 calendar_app = typer.Typer(help="放假安排。")
 app.command("due")(due)
 app.command("tally")(tally)
+# a negative amount is no option
+app.command("allocate", context_settings={"ignore_unknown_options": True})(allocate)
 app.add_typer(calendar_app, name="calendar")
 calendar_app.command("read")(calendar_read)
 app.add_typer(import_app, name="import")
@@ -213,23 +216,28 @@ def papers_command(
 
 @app.command()
 def verify(as_json: Json = False) -> None:
-    """核对全部案件的记录链；有断裂的逐件列出，退出状态为 1。"""
+    """核对全部案件的记录链和维修资金账；有断裂或不平的逐件列出，退出状态为 1。"""
     from models.audit import audit
     from models.db import transaction
+    from models.fund_accounts import unbalanced
 
     from .setup import office
 
     with office() as urls, transaction(urls.app) as session:
-        found = audit(session)
+        found, funds = audit(session), unbalanced(session)
     if as_json:
         broken = [{"number": number, "sentence": wrong} for number, wrong in found.broken]
-        print(json.dumps({"cases": found.cases, "events": found.events, "broken": broken}, ensure_ascii=False))
+        wrong_funds = [{"estate": name, "sentence": wrong} for name, wrong in funds]
+        told = {"cases": found.cases, "events": found.events, "broken": broken, "funds": wrong_funds}
+        print(json.dumps(told, ensure_ascii=False))
     else:
         for number, wrong in found.broken:
             print(f"{number}：{wrong}")
+        for name, wrong in funds:
+            print(f"{name}的维修资金账：{wrong}")
         whole = f"{len(found.broken)} 件断裂" if found.broken else "全部完好"
         print(f"案件 {found.cases} 件，记录 {found.events} 条，{whole}。")
-    if found.broken:
+    if found.broken or funds:
         raise typer.Exit(1)
 
 

@@ -49,7 +49,7 @@ def calendar_read(
     """读取国务院办公厅关于部分节假日安排的通知；有问题时退出状态为 1。"""
     from models.calendars import read_notice
 
-    reading = read_notice(_read(notice))
+    reading = read_notice(read_text(notice))
     if as_json:
         _print_json(
             {
@@ -97,7 +97,7 @@ def _print_due_days(path: str, end: "End") -> None:
     from models.worktime import due as compute
 
     calendar = shipped()
-    rows = csv.reader(StringIO(_read(path), newline=""))
+    rows = csv.reader(StringIO(read_text(path), newline=""))
     answers = []
     try:
         header = [name.strip() for name in next(rows, [])]
@@ -145,7 +145,7 @@ def _limit(text: str) -> "Limit":
     return Limit.parse(text)
 
 
-def _read(path: str) -> str:
+def read_text(path: str) -> str:
     """The text of a file as offices have them: UTF-8 with or without a mark, or else GB 18030."""
     try:
         raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()

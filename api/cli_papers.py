@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from models.settings import settings
+from pdf import brief
 from pdf.letter import draw, papers, sample, write
 
 
@@ -19,6 +20,8 @@ def papers_command(
     directory.mkdir(parents=True, exist_ok=True)
     for kind in kinds:
         (directory / f"{kind}.pdf").write_bytes(draw(write(kind, sample(kind, wording), wording)).pdf)
+    (directory / "brief.pdf").write_bytes(brief.draw(brief.SPECIMEN).pdf)
     index = [{"kind": paper.kind, "title": paper.title, "format": paper.format} for paper in kinds.values()]
+    index.append({"kind": "brief", "title": brief.SPECIMEN.title, "format": "report"})
     (directory / "index.json").write_text(json.dumps(index, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     typer.echo(f"{len(index)} 种文书已写入 {directory}")

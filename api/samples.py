@@ -19,6 +19,7 @@ from sqlmodel import Session, col
 
 from models.access import works_at
 from models.case import Backdate, Case, CaseEvent
+from models.casetypes import STANDING
 from models.climb import climb, next_instant
 from models.clock import Clock
 from models.decisions import Decision, Roster
@@ -90,6 +91,11 @@ SAMPLES = (
     Sample("紫荆花园", "1栋屋面防水", 149_000, f"{DECIDED} accept ask", 4),
     Sample("莲塘居", "配电柜更换", 83_500, f"{DECIDED} accept approve bounced", 2, "何军"),
     Sample("后海雅苑", "消防泵控制柜更换", 69_000, f"{DECIDED} accept+8", 3, "罗斌"),
+    # with the district, their clocks stopped or lengthened
+    Sample("彩田名苑", "地下车库顶板防水", 341_000, f"{DECIDED} accept pause", 4, "何军"),
+    Sample("莲塘居", "空中花园防水修缮", 188_000, f"{DECIDED} accept pause resume", 1, "邓洁"),
+    Sample("紫荆花园", "地下车库结构裂缝维修", 402_000, f"{DECIDED} accept ask_extension", 1, "何军"),
+    Sample("景田雅居", "幕墙玻璃更换", 366_000, f"{DECIDED} accept ask_extension grant_extension", 2, "邓洁"),
     # with the fund centre
     Sample("紫荆花园", "电梯曳引机更换", 238_000, f"{DECIDED} accept approve", 5, "高燕"),
     Sample("紫荆花园", "小区道路修复", 119_000, f"{DECIDED} accept approve", 3, "高燕"),
@@ -122,7 +128,7 @@ PACE: Mapping[str, tuple[int, int]] = {
     "accept": (1, 4), "ask": (1, 3), "resubmit": (2, 6), "approve": (1, 4), "paid": (1, 4), "bounced": (1, 2),
     "finished": (7, 16), "passed": (1, 3), "apply": (1, 3),
     "published": (2, 7), "refuse": (2, 4), "withdraw": (1, 3), "cancel": (4, 8), "returned": (2, 6), "failed": (0, 1),
-    "vote": (0, 1), "vote_fails": (0, 1),
+    "vote": (0, 1), "vote_fails": (0, 1), "pause": (1, 2), "resume": (3, 6), "ask_extension": (2, 3), "grant_extension": (0, 1),
 }  # fmt: skip
 """Working days from the event before, from and to."""
 VOTE_AFTER = 34
@@ -258,6 +264,8 @@ class Life:
         """Whose turn it is. An officer claims the case first, as people do."""
         assert self.case is not None
         desk = self.case.kind.who(name, self.case.current)[0]
+        if name in STANDING and STANDING[name].by_head:
+            return next(one for one in people_at(self.session, desk, self.estate, HEADS) if one.has_role(*HEADS))
         if name == "passed" and self.case.stage == "acceptance":
             desk = Desk.COMMITTEE
         if desk not in OFFICE_DESKS:
@@ -327,6 +335,9 @@ def facts_of(name: str, case: Case, day: date, random: Random, *, finish_by: dat
         "paid": {"paid_on": day.isoformat(), "receipt": f"{day:%Y%m%d}{random.randint(1, 9999):04d}"},
         "cancel": {"reason": "施工单位停业，经业委会同意取消工程。", "owed": paid // 300 * 100},
         "rework": {"reason": "蓄水试验仍有渗漏。", "finish_by": finish_by.isoformat()},
+        "pause": {"reason": "委托造价咨询机构复核工程预算", "evidence": f"福田住建委〔{day.year}〕18号委托书"},
+        "resume": {"result": "复核意见认为工程预算合理"},
+        "ask_extension": {"by": 5, "reason": "涉及相邻楼栋共用部位，需会同设计单位现场核实列支范围"},
         "returned": {"amount": paid - case.details.get("settlement", 0), "returned_on": day.isoformat()},
     }  # fmt: skip
     if name == "approve" and case.stage == "review":
@@ -436,8 +447,8 @@ def _estate(session: Session, name: str) -> Estate:
     return session.scalars(select(Estate).where(col(Estate.name) == name)).one()
 
 
-def people_at(session: Session, desk: Desk, estate: Estate) -> list[Person]:
-    """Those who work at that desk of the estate's cases; heads of offices leave the work to others."""
+def people_at(session: Session, desk: Desk, estate: Estate, besides: Sequence[Role] = ()) -> list[Person]:
+    """Those who work at that desk of the estate's cases; heads of offices leave the work to others, unless `besides` names them."""
     # a case there that is not one: SQLModel checks no columns of a table
     bodies: dict[str, Any] = {"applicant_id": estate.company_id, "committee_id": estate.committee_id}
     somewhere = Case(path=estate.path, **bodies)
@@ -445,7 +456,8 @@ def people_at(session: Session, desk: Desk, estate: Estate) -> list[Person]:
     return [
         person
         for person in people
-        if not person.has_role(*HEADS) and any(works_at(post, desk, somewhere) for post in person.posts)
+        if not person.has_role(*set(HEADS) - set(besides))
+        and any(works_at(post, desk, somewhere) for post in person.posts)
     ]
 
 

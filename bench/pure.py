@@ -1,8 +1,8 @@
-"""The pure parts: due days, a count of votes, a letter. Each beside something plain, so that a slower machine is told from slower code."""
+"""The pure parts: due days, a count of votes, a sum shared by area, a letter. Each beside something plain, so that a slower machine is told from slower code."""
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from io import BytesIO
 from itertools import cycle
@@ -14,6 +14,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
 from models.calendars import shipped
+from models.fund import allocate
 from models.tally import UnitShare, Vote, tally
 from models.worktime import OFFICE_ZONE, Limit, due, explain
 from pdf.letter import draw, sample, write
@@ -24,12 +25,16 @@ UNITS = 5_000
 """25 buildings of 20 floors of 10 doors."""
 DUES = 100
 DAYS = 20
+AMOUNT = 123_456_789
+"""Fen."""
+VOTED = datetime(2026, 9, 12, 9, tzinfo=OFFICE_ZONE)
 
 
 def measure() -> Iterator[Figure]:
     for contestants, pieces, unit in (
         (due_days(), DUES, "days/s"),
         (counts(), 1, "counts/s"),
+        (allocations(), 1, "allocations/s"),
         (letters(), 1, "letters/s"),
     ):
         ours, plain = contestants
@@ -39,6 +44,23 @@ def measure() -> Iterator[Figure]:
         if unit == "days/s":
             yield at_least(f"{ours}, on one core", median(made[ours]), unit, 200_000)
     yield at_most(f"explain(), {DAYS} working days", _explaining() * 1000, "ms", 1)
+    shares = _shares()
+    everybody = [Vote(share.unit, "agree", VOTED) for share in shares]
+    yield at_most(
+        f"tally of {UNITS:,} units and {UNITS:,} ballots", _takes(lambda: tally(shares, everybody)), "ms", 500
+    )
+    areas = [(share.unit, share.area_dm2) for share in shares]
+    yield at_most(f"allocation among {UNITS:,} units", _takes(lambda: allocate(areas, AMOUNT)), "ms", 100)
+
+
+def _takes(work: Callable[[], object]) -> float:
+    """Milliseconds, the median of twenty-one."""
+    took = []
+    for _ in range(21):
+        begun = time.perf_counter()
+        work()
+        took.append(time.perf_counter() - begun)
+    return median(took) * 1000
 
 
 def _explaining() -> float:
@@ -72,6 +94,33 @@ def due_days() -> dict[str, Contestant]:
 
 
 def counts() -> dict[str, Contestant]:
+    draw_opinion, shares = Random(278), _shares()
+    votes = [
+        Vote(share.unit, draw_opinion.choice(("agree", "agree", "disagree", "abstain")), VOTED)
+        for share in shares[::5] + shares[1::3]
+    ]
+    plain = [list(share) for share in shares] + [[vote.unit, vote.opinion] for vote in votes]
+    return {
+        f"tally of {UNITS:,} units": lambda lane: tally(shares, votes),
+        "the same as JSON and back": lambda lane: json.loads(json.dumps(plain)),
+    }
+
+
+def allocations() -> dict[str, Contestant]:
+    areas = [(share.unit, share.area_dm2) for share in _shares()]
+    whole = sum(area for _, area in areas)
+
+    def rounded(lane: int) -> list[int]:
+        return [round(AMOUNT * area / whole) for _, area in areas]
+
+    assert sum(share.fen for share in allocate(areas, AMOUNT)) == AMOUNT
+    return {
+        f"allocate() among {UNITS:,} units": lambda lane: allocate(areas, AMOUNT),
+        "rounded one by one, which does not add up": rounded,
+    }
+
+
+def _shares() -> list[UnitShare]:
     draw_unit = Random(278)
     labels = [
         f"{building}栋{floor:02d}{door:02d}"
@@ -79,17 +128,7 @@ def counts() -> dict[str, Contestant]:
         for floor in range(1, 21)
         for door in range(1, 11)
     ]
-    shares = [UnitShare(label, draw_unit.randrange(4_000, 18_000), draw_unit.choice(labels), False) for label in labels]
-    at = datetime(2026, 9, 12, 9, tzinfo=OFFICE_ZONE)
-    votes = [
-        Vote(label, draw_unit.choice(("agree", "agree", "disagree", "abstain")), at)
-        for label in labels[::5] + labels[1::3]
-    ]
-    plain = [list(share) for share in shares] + [[vote.unit, vote.opinion] for vote in votes]
-    return {
-        f"tally of {UNITS:,} units": lambda lane: tally(shares, votes),
-        "the same as JSON and back": lambda lane: json.loads(json.dumps(plain)),
-    }
+    return [UnitShare(label, draw_unit.randrange(4_000, 18_000), draw_unit.choice(labels), False) for label in labels]
 
 
 def letters() -> dict[str, Contestant]:

@@ -172,13 +172,15 @@ class HandOff:
         if paper is None:
             return None
         stage = self.case.kind.stage(self.event.from_stage or self.event.to_stage)
-        issuer = self.body_of(paper.by or (stage.desk if stage.desk and stage.desk.is_office else Desk.STREET))
+        issuer = self.body_of(
+            paper.by or (stage.desk if stage.desk and (paper.own or stage.desk.is_office) else Desk.STREET)
+        )
         day = self.day
         facts = {
             "number": next_number(self.session, issuer.id, issuer.code or issuer.name, day.year),  # type: ignore[arg-type]
             "issuer": issuer.name,
-            "addressee": self.body_of(paper.to).name,
-            "copies": [self.body_of(desk).name for desk in paper.copies],
+            "addressee": self.event.facts.get("addressee") or self.body_of(paper.to).name,
+            "copies": [self.body_of(desk).name for desk in paper.copies if self._is_there(desk)],
             "date": day.isoformat(),
             "case": {
                 "number": self.case.number,
@@ -224,6 +226,8 @@ class HandOff:
 
     def body_of(self, desk: Desk) -> Body:
         """The body that is that desk of this case. Errors: `NotFound` where none is registered."""
+        if desk == Desk.COMMITTEE:
+            desk = self.case.seat(desk)
         if desk == Desk.APPLICANT:
             return self.session.get_one(Body, self.case.applicant_id)
         if desk == Desk.COMMITTEE:
@@ -239,6 +243,10 @@ class HandOff:
         if body is None:
             raise NotFound(f"{self.case.place}所在地没有登记{desk.title}，文书无法签发，请系统管理员补录。")
         return body
+
+    def _is_there(self, desk: Desk) -> bool:
+        """An estate may have no committee, and nobody in its stead, which then gets no copy; offices there must be."""
+        return self.case.seat(desk) != Desk.COMMITTEE or self.case.committee_id is not None
 
     def _clock_facts(self) -> dict[str, Any] | None:
         if self.clock is None:

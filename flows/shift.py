@@ -30,6 +30,9 @@ LONGEST = 0.25
 BEAT = 5.0
 LOOK = 1.0
 """Seconds between two looks for jobs that nobody works on."""
+MANY = 20
+PATIENCE = 1.0
+"""So many clocks fired in one look mean that more are coming: letters and notices then wait, so many seconds at most."""
 TAKEOVER = 75.0
 """Seconds: a run that finds so little left of another's duty waits for its end, so that no minute is left unwatched."""
 log = structlog.get_logger()
@@ -46,7 +49,7 @@ def shift(seconds: float = 600) -> str:
             with duty(seconds) as is_ours:
                 if not is_ours:
                     return "another shift is on duty"
-                beaten = looked = 0.0
+                beaten = looked = carried = 0.0
                 while (now := time.monotonic()) < ends:
                     if now - beaten > BEAT:
                         beat(ends - now)
@@ -54,9 +57,14 @@ def shift(seconds: float = 600) -> str:
                     if now - looked > LOOK:
                         rebase.start_if_asked()
                         looked = now
-                    done = watch(), hand_off()
-                    fired, handed = fired + done[0], handed + done[1]
-                    if not any(done):
+                    done = watch()
+                    fired += done
+                    if done > MANY and now - carried < PATIENCE:
+                        continue
+                    carried = now
+                    told = hand_off()
+                    handed += told
+                    if not done and not told:
                         sleep()
         except OperationalError as error:
             # the database restarts or fails over, and the lock went with the connection

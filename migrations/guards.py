@@ -56,3 +56,44 @@ drop trigger guard_edition on calendar_edition;
 drop function guard_proposal, guard_days, guard_edition;
 create trigger refuse_change before update or delete on calendar_edition for each row execute function refuse_change();
 """
+
+FUND = """
+create trigger refuse_change before update or delete on fund_account for each row execute function refuse_change();
+create trigger refuse_change before update or delete on fund_posting for each row execute function refuse_change();
+create trigger refuse_change before update or delete on fund_entry for each row execute function refuse_change();
+create trigger refuse_truncate before truncate on fund_account for each statement execute function refuse_change();
+create trigger refuse_truncate before truncate on fund_posting for each statement execute function refuse_change();
+create trigger refuse_truncate before truncate on fund_entry for each statement execute function refuse_change();
+
+create function guard_posting() returns trigger language plpgsql as $$
+begin
+  if exists (select 1 from added group by posting_id having sum(fen) <> 0) then
+    raise exception 'a posting balances to zero' using errcode = 'insufficient_privilege';
+  end if;
+  if exists (select 1 from added
+             join fund_posting posting on posting.id = added.posting_id
+             join fund_account account on account.id = added.account_id
+             where account.estate_id <> posting.estate_id) then
+    raise exception 'a posting stays within its estate' using errcode = 'insufficient_privilege';
+  end if;
+  if (select count(*) from added) <>
+     (select count(*) from fund_entry where posting_id in (select posting_id from added)) then
+    raise exception 'a posting is written whole, in one statement' using errcode = 'insufficient_privilege';
+  end if;
+  return null;
+end $$;
+create trigger guard_posting after insert on fund_entry
+  referencing new table as added for each statement execute function guard_posting();
+"""
+"""The fund's journal: a posting is written once, whole, within its estate, and balances to zero."""
+
+UNFUND = """
+drop trigger guard_posting on fund_entry;
+drop function guard_posting;
+drop trigger refuse_truncate on fund_entry;
+drop trigger refuse_truncate on fund_posting;
+drop trigger refuse_truncate on fund_account;
+drop trigger refuse_change on fund_entry;
+drop trigger refuse_change on fund_posting;
+drop trigger refuse_change on fund_account;
+"""

@@ -33,6 +33,7 @@ KIND_OF_DESK = {
 """What kind of body a desk belongs to that is found by its area."""
 ACTS_AS_COMMITTEE = {Role.COMMITTEE, Role.RESIDENTS}
 """A residents' committee designated to act (居代业) holds the committee's role."""
+KEEPS_FUND = {Role.REVIEWER, Role.DISTRICT_HEAD, Role.PAYER}
 HEAD_OF_DESK = {Desk.STREET: Role.HEAD, Desk.DISTRICT: Role.DISTRICT_HEAD, Desk.CITY: Role.SUPERVISOR}
 SEES_ITS_AREA = {
     Role.RESIDENTS, Role.CLERK, Role.HEAD, Role.REVIEWER, Role.DISTRICT_HEAD, Role.PAYER, Role.SUPERVISOR, Role.DUTY, Role.AUDITOR,
@@ -202,6 +203,30 @@ def must_keep_roster(person: Person, estate: Estate) -> None:
         raise Forbidden("名册、表决票由本小区的物业服务企业、业主委员会或所属街道窗口导入和认定，您没有这一权限。")
 
 
+def may_keep_fund(person: Person, estate: Estate) -> bool:
+    """Balances and deposits of the maintenance fund: who manages it, the district's housing department and the fund centre."""
+    return any(post.role in KEEPS_FUND and within(estate.path, post.area_path) for post in person.posts)
+
+
+def must_keep_fund(person: Person, estate: Estate) -> None:
+    """Raises `Forbidden` unless they may."""
+    if not may_keep_fund(person, estate):
+        raise Forbidden("维修资金分户余额由区住房和建设局或市维修资金管理中心导入，您没有这一权限。")
+
+
+def sees_balances(person: Person, estate: Estate) -> bool:
+    """What single units have: the offices whose area it is, and whoever keeps the roster. Owners see what is published."""
+    return may_keep_roster(person, estate) or any(
+        post.role in SEES_ITS_AREA and within(estate.path, post.area_path) for post in person.posts
+    )
+
+
+def must_see_balances(person: Person, estate: Estate) -> None:
+    """Raises `Forbidden` unless they may."""
+    if not sees_balances(person, estate):
+        raise Forbidden("各单元的分户余额只对本小区的物业服务企业、业主委员会和主管部门开放，您没有这一权限。")
+
+
 def works_at(post: Post, desk: Desk, case: Case) -> bool:
     """Whoever belongs to the body that applied is the applicant, an office that asked for something included."""
     if desk == Desk.APPLICANT:
@@ -326,7 +351,7 @@ def fires_for(by: Actor, name: str, case: Case, kind: type[CaseType], stage: Sta
 
 def may_attach(by: Actor, case: Case, *, on_behalf_of: str | None = None) -> bool:
     """Materials are handed in by whoever may act at the case's stage."""
-    return case.is_open and not desks_of(by, case, on_behalf_of=on_behalf_of).isdisjoint(case.current.desks)
+    return case.is_open and not desks_of(by, case, on_behalf_of=on_behalf_of).isdisjoint(case.desks)
 
 
 def may_note(person: Person, case: Case) -> bool:
@@ -336,6 +361,20 @@ def may_note(person: Person, case: Case) -> bool:
 
 def _may_note(posts: Sequence[Post], case: Case) -> bool:
     return bool(_desks(posts, case)) or any(post.role in (Role.SUPERVISOR, Role.DUTY) for post in posts)
+
+
+def may_object(by: Actor, case: Case) -> bool:
+    """To a publicity: an owner of the estate; at the counter the street and the residents' committee."""
+    if isinstance(by, System):
+        return False
+    owns = any(post.role == Role.OWNER and post.estate_id == case.estate_id for hand in by.hands for post in hand.posts)
+    return owns or not {Desk.STREET, Desk.RESIDENTS}.isdisjoint(_desks(by.posts, case))
+
+
+def must_object(by: Actor, case: Case) -> None:
+    """Raises `Forbidden` unless they may."""
+    if not may_object(by, case):
+        raise Forbidden("异议由本小区业主提出，或由街道、社区居委会代为登记，您没有这一权限。")
 
 
 def must_note(person: Person, case: Case) -> None:

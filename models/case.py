@@ -24,6 +24,7 @@ from .ladder import step_named
 from .links import Link
 from .materials import take_in
 from .people import SYSTEM, Actor, Body, Desk, Person
+from .publicity import Objection, Publicity
 from .rules import Rule, rulebook_stamp
 from .territory import LEVELS, Area, Estate, codes_of
 from .worktime import OFFICE_ZONE
@@ -169,14 +170,23 @@ class Case(SQLModel, table=True):
         return at - self.stage_since >= STALE_AFTER
 
     def seat(self, desk: Desk) -> Desk:
-        """The office's desk at which this case lies where its type names `desk`: an area's case lies at the area's own level."""
-        return (
-            Desk.of_level(LEVELS[len(codes_of(self.path)) - 1]) if self.estate_id is None and desk.is_office else desk
-        )
+        """The desk at which this case lies where its type names `desk`: an area's case lies at the area's own level, and what is
+        a committee's, where there is none, with whom the type names."""
+        if self.estate_id is None and desk.is_office:
+            return Desk.of_level(LEVELS[len(codes_of(self.path)) - 1])
+        if desk == Desk.COMMITTEE and self.committee_id is None:
+            return self.kind.without_committee or desk
+        return desk
+
+    @property
+    def desks(self) -> set[Desk]:
+        """Where somebody may act on it at its stage."""
+        return {self.seat(desk) for desk in self.current.desks}
 
     def title_of_limit(self, clock: Clock) -> str:
-        """What a clock of this case limits, in words."""
-        return self.kind.title_of_limit(clock.limits)
+        """What a clock of this case limits, in words; of a cap on a pause that it is one."""
+        title = self.kind.title_of_limit(clock.limits)
+        return f"{title}中止的最长时间" if clock.fires == "resume" else title
 
     # --- verbs ---
 
@@ -200,8 +210,6 @@ class Case(SQLModel, table=True):
         where such a case may not be opened there now.
         """
         kind = casetype(type_id)
-        if why := kind.not_now(session, estate):
-            raise Conflict(why)
         recorded_at = recorded_at or at
         if backdate:
             at = backdate.at
@@ -220,7 +228,7 @@ class Case(SQLModel, table=True):
             case._check_backdate(session, "open", backdate, recorded_at)
         clocks = case._begin(session)
         case._start_clocks(kind.initial_stage(), clocks)
-        facts = _with_backdate(wanted, backdate)
+        facts = _with_backdate(case.details, backdate)
         case._record(session, "open", None, by, on_behalf_of, at, recorded_at, facts, note, clocks)
         return case
 
@@ -379,6 +387,36 @@ class Case(SQLModel, table=True):
         session, _ = self._lock()
         return self._record(session, "note", self.stage, by, notes_for(by, self), at, at, {}, words.strip())
 
+    def object(self, words: str, *, by: Actor, at: datetime, name: str, unit: str = "") -> Objection:
+        """异议: somebody objects to what a publicity that is running shows; moves nothing.
+
+        An owner for themselves; officers of the street and the residents' committee enter what comes to their counter, with
+        `name` and `unit`. The ledger names the objection, not the person. Errors: `Conflict` where no publicity runs,
+        `Forbidden`, `Invalid`.
+        """
+        from .access import must_object
+
+        session, _ = self._lock()
+        must_object(by, self)
+        running = running_clocks(session, self.id)  # type: ignore[arg-type]
+        shown = next((clock for clock in running if clock.kind == "period" and clock.limits == self.stage), None)
+        if not self.current.publicity or shown is None or shown.is_late(at):
+            raise Conflict("本件现在没有公示，异议须在公示期内提出；公示期以外有意见的，可以向承办单位书面反映。")
+        if not words.strip():
+            raise Invalid("请写明异议内容。", field="words")
+        if not name.strip():
+            raise Invalid("请写明异议人姓名。", field="name")
+        for field, given, most in (("words", words, 2000), ("name", name, 60), ("unit", unit, 60)):
+            if len(given) > most:
+                raise Invalid(f"内容过长（{len(given)}字），最多{most}字。", field=field)
+        made = Objection(
+            case_id=self.id, stage=self.stage, by_id=by.id, name=name.strip(), unit=unit.strip(), words=words.strip(), at=at  # type: ignore[arg-type]
+        )  # fmt: skip
+        session.add(made)
+        session.flush()
+        self._record(session, "object", self.stage, by, None, at, at, {"objection": made.id})
+        return made
+
     def retry(self, clock: Clock, *, by: Actor, at: datetime) -> CaseEvent:
         """Let a clock of this case that was parked be tried again. Errors: `Conflict` where it is not parked any more."""
         session, _ = self._lock()
@@ -403,7 +441,7 @@ class Case(SQLModel, table=True):
             raise Conflict("本件已办结，不能再提交材料。")
         if not may_attach(by, self, on_behalf_of=on_behalf_of):
             raise Forbidden(f"本件在“{self.current.title}”环节，不在您的岗位，不能提交材料。")
-        on_behalf_of = on_behalf_of or acts_for(by, self, self.current.desks)
+        on_behalf_of = on_behalf_of or acts_for(by, self, self.desks)
         attachment, is_new = take_in(session, self, data, filename=filename, need=need, by_id=by.id, at=at)
         if is_new:
             facts = {"attachment": attachment.id, "need": need, "sha256": attachment.sha256, "size": attachment.size}
@@ -528,6 +566,7 @@ class Case(SQLModel, table=True):
 
     def _begin(self, session: Session) -> Clocks:
         """Write the new row, and start what limits the whole case."""
+        self.kind.opening(session, self)
         self.desk = self.desk and self.seat(self.desk)
         session.add(self)
         session.flush()
@@ -550,7 +589,9 @@ class Case(SQLModel, table=True):
             clocks.start(stage.deadline, kind="deadline", limits=stage.id, start=since or clocks.at)
         elif stage.periods:
             first = stage.periods[0]
-            clocks.start(first.rule, kind="period", limits=stage.id, fires=first.ends, start=clocks.at)
+            clock = clocks.start(first.rule, kind="period", limits=stage.id, fires=first.ends, start=clocks.at)
+            if stage.publicity:
+                clocks.session.add(Publicity.of(clock, stage.id, self.details))
 
     def _counted_from(self, stage: Stage) -> datetime | None:
         """The day from which the stage's limit counts, where the case names one (`Stage.since`); itself it is not counted."""
@@ -611,6 +652,7 @@ LEDGER_TITLES = {
     "erase": "依法删除记录内容",
     "attach": "提交材料",
     "retry": "重试搁置的计时",
+    "object": "收到异议",
     "agenda": "列入议程",
     "agenda_result": "会议处理结果",
     "committee": "业主委员会职责变更",

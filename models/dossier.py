@@ -1,26 +1,30 @@
 """The dossier: everything a case page and `GET /api/cases/{number}` show, read in a bounded number of queries."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlmodel import Session, col
 
-from .access import acts_for, desks_of, may_note, moves, people_at
+from .access import acts_for, desks_of, may_note, may_object, moves, people_at, visible_to
+from .agenda import AgendaItem
 from .case import Case, CaseEvent, Kind, events_of, title_of, whole
 from .casetypes import STANDING
 from .casetypes.base import Facts
 from .clock import Clock, ClockLine, ClockPause, explanation
 from .decisions import Decision, decision_for
 from .documents import Attachment, Document
+from .links import TITLES as LINK_TITLES
+from .links import Link
 from .materials import handed_in
 from .money import yuan
-from .people import Body, Desk, Person
-from .publicity import Publicity
+from .people import Body, Desk, Person, Role
+from .publicity import Objection, Publicity, objections, publicities
 from .reading import square_metres
+from .roster import masked_name
 from .rules import Rule
 from .worktime import OFFICE_ZONE, DayLine
 
@@ -89,6 +93,28 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class ToldPublicity:
+    """`state`: `running`, `ran` or `dropped` (the matter was taken back before it had run)."""
+
+    publicity: Publicity
+    title: str
+    state: str
+
+
+@dataclass(frozen=True)
+class ToldLink:
+    """Another case that has to do with this one, and how: `why` in words, `result` what was decided about it."""
+
+    case: Case
+    why: str
+    is_source: bool
+    """Whether it is the one that gave rise to this."""
+    is_seen: bool
+    """Whether the person may open it."""
+    result: str | None = None
+
+
+@dataclass(frozen=True)
 class Dossier:
     """`chain` is None where the ledger is whole, else the sentence that names the first line that is wrong."""
 
@@ -103,7 +129,11 @@ class Dossier:
     documents: Sequence[Document]
     attachments: Sequence[Attachment]
     needs: list[ToldNeed]
-    publicities: Sequence[Publicity]
+    publicities: Sequence[ToldPublicity]
+    objections: Sequence[Objection]
+    may_object: bool
+    """Whether this person may raise one now."""
+    links: list[ToldLink]
     decision: Decision | None
     moves: list[Offer]
     counter_moves: list[Offer]
@@ -130,6 +160,7 @@ def dossier(session: Session, person: Person, case: Case, at: datetime) -> Dossi
     met = handed_in(session, case, attachments, decision)
     running = [told.clock for told in clocks if told.clock.stopped_at is None]
     colleagues = _colleagues(session, person, case, at)
+    shown = _publicities(session, case, {told.clock.id: told.clock for told in clocks})
     return Dossier(
         case=case,
         kind=kind,
@@ -144,9 +175,10 @@ def dossier(session: Session, person: Person, case: Case, at: datetime) -> Dossi
         ).all(),
         attachments=attachments,
         needs=[ToldNeed(need.title, need.by, need.by == "sharing" or need.title in met) for need in case.current.needs],
-        publicities=session.scalars(
-            select(Publicity).where(col(Publicity.case_id) == case.id).order_by(col(Publicity.id))
-        ).all(),
+        publicities=shown,
+        objections=objections(session, case.id) if shown else [],
+        may_object=any(one.state == "running" for one in shown) and may_object(person, case),
+        links=_links(session, person, case),
         decision=decision,
         moves=_offers(session, person, case, at, running),
         counter_moves=_offers(session, person, case, at, running, on_behalf_of=f"body:{case.applicant_id}")
@@ -161,13 +193,50 @@ def dossier(session: Session, person: Person, case: Case, at: datetime) -> Dossi
     )
 
 
+def _publicities(session: Session, case: Case, clocks: Mapping[int | None, Clock]) -> list[ToldPublicity]:
+    return [
+        ToldPublicity(
+            one,
+            case.kind.stage(one.stage).title,
+            (clock.outcome or "running") if (clock := clocks.get(one.clock_id)) else "ran",
+        )
+        for one in publicities(session, case.id)
+    ]
+
+
+def _links(session: Session, person: Person, case: Case) -> list[ToldLink]:
+    """What gave rise to it, to what it gave rise, on whose agenda it stands, and what stands on its agenda."""
+    other = or_(
+        and_(col(Link.from_id) == case.id, col(Link.to_id) == col(Case.id)),
+        and_(col(Link.to_id) == case.id, col(Link.from_id) == col(Case.id)),
+    )
+    linked = session.execute(select(Link, Case).join(Case, other).order_by(col(Link.id))).tuples().all()
+    on_agenda = or_(
+        and_(col(AgendaItem.case_id) == case.id, col(AgendaItem.meeting_id) == col(Case.id)),
+        and_(col(AgendaItem.meeting_id) == case.id, col(AgendaItem.case_id) == col(Case.id)),
+    )
+    items = session.execute(select(AgendaItem, Case).join(Case, on_agenda).order_by(col(AgendaItem.id))).tuples().all()
+    ids = {one.id for _, one in (*linked, *items)}
+    seen: set[int | None] = set()
+    if ids:
+        seen |= set(session.scalars(visible_to(person).where(col(Case.id).in_(ids)).with_only_columns(col(Case.id))))
+    told = [
+        ToldLink(one, LINK_TITLES.get(link.why, link.why), link.to_id == case.id, one.id in seen)
+        for link, one in linked
+    ]
+    return told + [
+        ToldLink(one, "列入会议议程" if item.case_id == case.id else "议题", False, one.id in seen, item.result)
+        for item, one in items
+    ]
+
+
 def _acts_for(person: Person, case: Case) -> str | None:
     whose = acts_for(person, case, {case.desk})
     return next((hand.person.name for hand in person.hands if whose == f"person:{hand.person.id}"), None)
 
 
 def told_clocks(session: Session, case: Case, at: datetime) -> list[ToldClock]:
-    """The case's clocks, those that run or stand still first, then the newest."""
+    """The case's clocks, those that run or stand still first, then the newest; the cap on a pause after what it caps."""
     rows = session.execute(
         select(Clock, Rule).join(Rule, col(Rule.pk) == col(Clock.rule_pk)).where(col(Clock.case_id) == case.id)
     ).all()
@@ -186,7 +255,9 @@ def told_clocks(session: Session, case: Case, at: datetime) -> list[ToldClock]:
         )
         for clock, rule in rows
     ]
-    return sorted(told, key=lambda told: (told.clock.stopped_at is not None, -(told.clock.id or 0)))
+    return sorted(
+        told, key=lambda told: (told.clock.stopped_at is not None, told.clock.fires == "resume", -(told.clock.id or 0))
+    )
 
 
 def told_events(session: Session, case: Case, events: Sequence[CaseEvent]) -> list[ToldEvent]:
@@ -205,6 +276,8 @@ def told_events(session: Session, case: Case, events: Sequence[CaseEvent]) -> li
 def _told(case: Case, event: CaseEvent, people: dict[int, Person], applicant: Body) -> ToldEvent:
     by = people.get(event.by_id) if event.by_id else None
     who = by.name if by else "系统"
+    if by and event.name == "object" and by.has_role(Role.OWNER):
+        who = masked_name(by.name)
     if event.on_behalf_of == f"body:{applicant.id}":
         who += f"（窗口代录，代{applicant.name}）"
     elif absent := people.get(event.stands_in_for or 0):
@@ -258,6 +331,8 @@ def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]
             if name in facts and facts[name] not in ([], "")
         ]
     words += [f"{title} {facts[name]}" for name, title in CHANGED.items() if event.name in STANDING and name in facts]
+    if "found" in facts:
+        words.append(facts["found"])
     if "reopens" in facts:
         words.append(f"重新办理 {facts['reopens']}：{facts['reason']}（{facts['evidence']}）")
     if "backdated" in facts:
@@ -270,6 +345,8 @@ def said(value: Any, title: str, field: Any = None) -> str:
     if isinstance(value, bool):
         return "是" if value else "否"
     titles = (getattr(field, "json_schema_extra", None) or {}).get("x-titles", {}) if field is not None else {}
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "；".join(_row_said(row, field) for row in value)
     if isinstance(value, list):
         return "、".join(str(titles.get(one, one)) for one in value)
     if isinstance(value, int) and "元" in title:
@@ -277,6 +354,20 @@ def said(value: Any, title: str, field: Any = None) -> str:
     if isinstance(value, int) and "面积" in title:
         return square_metres(value)
     return str(titles.get(value, value))
+
+
+def _row_said(row: dict[str, Any], field: Any) -> str:
+    """One of several alike, each of its parts under the name that its model gives it."""
+    model = next((one for one in get_args(getattr(field, "annotation", None)) if hasattr(one, "model_fields")), None)
+    if model is None:
+        return "，".join(str(value) for value in row.values())
+    return "，".join(
+        said(row[name], part.title or "", part)
+        if isinstance(row[name], str)
+        else f"{part.title}{said(row[name], part.title or '', part)}"
+        for name, part in model.model_fields.items()
+        if row.get(name) not in (None, "", [], False)
+    )
 
 
 def _way(case: Case, events: Sequence[CaseEvent]) -> list[Step]:

@@ -20,10 +20,11 @@ from .casetypes.facts import Day, Facts, Line, Paragraph, Wrong
 from .committees import in_office
 from .decisions import Decision, held
 from .editions import calendar
+from .errors import Conflict
 from .estate_roster import Roster
 from .links import Link
-from .people import Body
-from .publicity import Publicity
+from .people import Body, Desk
+from .publicity import objections
 from .reading import area_in, is_company, names_of, square_metres, unit_label
 from .tally import Shares, UnitShare, tally
 from .territory import Estate, Unit
@@ -77,15 +78,6 @@ class Group(Facts):
         title="成员名单（组长由街道办事处成员担任）", min_length=1, max_length=LONGEST_LIST
     )
     places: Places
-
-
-class Objection(Facts):
-    objection: Line = Field(title="异议")
-    answer: Line = Field(title="处理意见")
-
-
-class Settled(Facts):
-    objections: list[Objection] = Field(default_factory=list, title="异议及处理（没有异议的不填）", max_length=50)
 
 
 class Reason(Facts):
@@ -191,11 +183,14 @@ def open_case(session: Session, type_id: str, estate_id: int | None) -> "Case | 
     return session.scalar(running.order_by(col(Case.id)).limit(1))
 
 
-def already_open(session: Session, type_id: str, title: str, estate: Estate) -> str | None:
-    """One at a time per estate: the sentence that says so. Locks the estate, so that the second of two sees the first."""
-    session.execute(select(col(Estate.id)).where(col(Estate.id) == estate.id).with_for_update(key_share=True))
-    case = open_case(session, type_id, estate.id)
-    return f"{estate.name}已有正在办理的{title}（{case.number}），不能重复登记。" if case else None
+def only_one(session: Session, case: "Case") -> None:
+    """One of its type at a time per estate: raises `Conflict` where another is open.
+
+    Locks the estate, so that of two who open at once the second sees the first.
+    """
+    session.execute(select(col(Estate.id)).where(col(Estate.id) == case.estate_id).with_for_update(key_share=True))
+    if other := open_case(session, case.type, case.estate_id):
+        raise Conflict(f"{case.place}已有正在办理的{case.kind.title}（{other.number}），不能重复登记。")
 
 
 def result_of(session: Session, filing: "Case") -> "Case | None":
@@ -209,6 +204,7 @@ def result_of(session: Session, filing: "Case") -> "Case | None":
 class Election:
     """Guards and memories of the stages in common; a case type inherits them beside `CaseType`."""
 
+    answers: ClassVar[Desk | None] = Desk.STREET
     rules: ClassVar[str]
     """The family of rules for the group: `formation` or `reelection`."""
     group_title: ClassVar[str]
@@ -244,10 +240,11 @@ class Election:
         move.details.setdefault("group_on", move.today.isoformat())
         move.record["chair"] = next(member.name for member in move.facts.members if member.seat == "street")
 
-    def record_publicity(self, move: Move) -> None:
-        clock = move.running("period")
-        assert clock is not None
-        move.rows.append(Publicity.of(clock, move.case.stage, move.case.details.get("places", [])))
+    def record_objections(self, move: Move) -> None:
+        """How many were raised against what was just published; all of them are answered."""
+        published = {"objections": "group_publicity", "conclusion": "result_publicity"}[move.case.stage]
+        raised = objections(move.session, move.case.id)
+        move.record["objections"] = sum(one.stage == published for one in raised)
 
     # --- who votes ---
 
@@ -514,5 +511,5 @@ def _in_order(move: Move) -> Any:
 
 __all__ = [
     "FAILED", "MOTIONS", "SEATS", "Call", "Candidate", "Count", "Counted", "CountedWithRules", "Day", "Election", "Group", "GroupMember", "Label",
-    "Reason", "Settled", "failed", "life_ends", "open_case", "result_of", "share_of", "term_of", "units_of", "unlisted",
+    "Reason", "failed", "life_ends", "open_case", "result_of", "share_of", "term_of", "units_of", "unlisted",
 ]  # fmt: skip

@@ -204,7 +204,7 @@ def _patterns(*words: str) -> tuple[re.Pattern[str], ...]:
     return tuple(map(re.compile, words))
 
 
-_UNIT_COLUMNS = {
+UNIT_COLUMNS = {
     "building": _patterns("^(楼栋|栋|幢|座|楼)(号|座)?$"),
     "section": _patterns("^单元号?$"),
     "unit": _patterns("房号|房间号|室号|房屋(编号|坐落|号)", "单元|门牌|坐落|户号|^房屋$|专有部分(编号|名称)?$"),
@@ -216,14 +216,14 @@ _ROSTER_COLUMNS = {
     # 解释 Art. 8: as registered; the area within the walls (套内) only where nothing else is given
     "area": _patterns("专有部分.*面积", "建筑面积", "(产权|登记).*面积", "^(?!.*(套内|使用|分摊|公摊)).*面积", "套内.*面积"),
     "remark": _patterns("备注|说明|状态|销售"),
-    **_UNIT_COLUMNS,
+    **UNIT_COLUMNS,
 }  # fmt: skip
 _BALLOT_COLUMNS = {
     "phone": _patterns("电话|手机|联系方式"),
     "received": _patterns("(收|投|交|表决).*(时间|日期)", "时间|日期"),
     "remark": _patterns("备注|说明|面积|权数|票.*编号|方式"),
     "opinion": _patterns("意见|是否同意|选项", "^(表决|投票)(结果|情况)?$"),
-    **_UNIT_COLUMNS,
+    **UNIT_COLUMNS,
 }
 _ROSTER_NEEDED = {"unit": "房号", "owner": "业主姓名", "area": "专有部分面积"}
 _BALLOT_NEEDED = {"unit": "房号", "opinion": "表决意见"}
@@ -288,7 +288,7 @@ class _RosterReader:
     def read(self, line: Line) -> None:
         if line.sheet != self.sheet:
             self.sheet, self.sheet_from, self.section_from = line.sheet, len(self.entries), len(self.entries)
-        unit = _unit_of(line)
+        unit = unit_of(line)
         if not unit:
             self._read_without_unit(line)
             return
@@ -511,7 +511,7 @@ def _difference(entries: Sequence[_Entry]) -> str:
     return "、".join(what for what, values in said.items() if len(values) > 1)
 
 
-def _unit_of(line: Line) -> str:
+def unit_of(line: Line) -> str:
     """`""` where the line names none, and where a remark below the table stands in the unit's column."""
     written = "" if _is_a_date(line) else line.text("unit")
     if len(line.texts) == 1 and re.search(r"[:,。年月共]", written):
@@ -525,7 +525,7 @@ def _is_a_date(line: Line) -> bool:
 
 
 def _ballot(line: Line, found: Findings) -> BallotLine | None:
-    unit, written = _unit_of(line), line.text("opinion")
+    unit, written = unit_of(line), line.text("opinion")
 
     def finding(kind: str, sentence: str) -> Finding:
         return Finding(kind, sentence, (line.row,), unit or None, "ballots")

@@ -37,6 +37,8 @@ AMOUNT = re.compile(r"(\d{1,12})\.(\d{2})元")
 SHARE = re.compile(r"(\d{1,3})%")
 COUNT = re.compile(r"(\d{1,6})\.\.(\d{1,6})")
 LIST = "list:"
+UNNAMED = "待核实"
+"""What an entry of a list reads that is known to exist, but not by what name."""
 VALUES = {
     "limit": "时限，如 5wd", "fact": "案件中的日期", "amount": "金额，如 20000.00元", "share": "比例，如 50%", "count": "数目的范围，如 7..10",
     "list": "清单，如 list:甲；乙",
@@ -108,6 +110,12 @@ class Rule(SQLModel, table=True):
     @property
     def entries(self) -> tuple[str, ...]:
         return tuple(entry for part in self.value.removeprefix(LIST).split("；") if (entry := part.strip()))
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Of a list whose entries begin with a code (`E1 …`): what each is called, less those that nobody has named yet."""
+        coded = {code: words for code, _, words in (entry.partition(" ") for entry in self.entries)}
+        return {code: words for code, words in coded.items() if words != UNNAMED}
 
     @property
     def chinese(self) -> str:

@@ -13,11 +13,11 @@ from typing import Any, Literal, NoReturn
 
 from .errors import Invalid, TooLarge
 
-Field = Literal["roster", "ballots"]
+Field = Literal["roster", "ballots", "balances"]
 Cell = str | float | bool | datetime
 """`""` where a cell is empty; a day is its midnight; a formula is its last result."""
 
-TITLE: dict[Field, str] = {"roster": "业主名册", "ballots": "表决票"}
+TITLE: dict[Field, str] = {"roster": "业主名册", "ballots": "表决票", "balances": "维修资金余额"}
 LIMIT = 10 * 1024 * 1024
 _READER = Path(__file__).with_name("spreadsheet_reader.py")
 _PATIENCE = 60
@@ -64,7 +64,7 @@ def read_sheets(data: bytes, *, field: Field, filename: str = "", limit: int = L
         case "foreign":
             invalid(f"不是 Excel 工作簿（.xlsx），而是压缩包或其他格式的文件。{_SAVE_AS}")
         case "large":
-            too_large("展开后过大，不像名册或表决票；请只保留所需的工作表和列，另存后再上传。")
+            too_large("展开后过大，不像名册、表决票或余额表；请只保留所需的工作表和列，另存后再上传。")
     return [
         Sheet(sheet["name"], sheet["rows"], frozenset((row, column) for row, column in sheet["filled"]))
         for sheet in answer["sheets"]

@@ -1,4 +1,5 @@
-"""What may happen to the clock of a stage, in every type: 中止, 恢复, 延期, 暂缓催办; and a case that ended taken up again.
+"""What may happen at a stage in every type: its clock's 中止, 恢复, 延期, 暂缓催办; answers to objections; and a case that ended taken
+up again.
 
 None of them moves a stage. Which rule allows a pause or an extension, and how long, the stage names
 (`Stage.pause`, `Stage.extension`); for licences they are 行政许可法 Arts. 42 and 45.
@@ -9,14 +10,15 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from .casetypes.base import STANDING, CaseType, Move, Paper, Stage
-from .casetypes.facts import Day, Facts, Line, Wrong
+from .casetypes.facts import Day, Facts, Line, Paragraph, Wrong
 from .clock import Clock, ClockExtension, ClockLine, ClockPause, Clocks
 from .db import write
 from .editions import calendar
 from .ladder import ladder
 from .people import Desk
+from .publicity import Objection, objections
 from .rules import Rule
-from .worktime import at_office_open
+from .worktime import OFFICE_ZONE, at_office_open
 
 ABOVE = {Desk.STREET: Desk.DISTRICT, Desk.DISTRICT: Desk.CITY, Desk.CITY: Desk.CITY}
 """The office that urges that desk, and whose head may hold the letter back; applicants and committees are urged by the street."""
@@ -264,6 +266,42 @@ class Reopen(ClockEvent):
         move.record |= {"case": again.number}
 
 
+class AnswerFacts(Facts):
+    objection: int = Field(title="哪一条异议", json_schema_extra={"format": "objection"})
+    answer: Paragraph = Field(title="答复")
+    upheld: bool = Field(default=False, title="采纳")
+
+
+class AnswerObjection(ClockEvent):
+    """答复异议: by the desk that holds the case, also after the publicity has ended; the objector gets it in writing."""
+
+    id = "answer_objection"
+    name = "答复异议"
+    facts = AnswerFacts
+    paper = Paper("objection_answer", own=True)
+
+    def desk(self, kind: type[CaseType], stage: Stage) -> Desk | None:
+        return (kind.answers or stage.desk) if any(one.publicity for one in kind.stages()) and not stage.final else None
+
+    def obstacle(self, move: Move) -> str | None:
+        waiting = objections(move.session, move.case.id, unanswered=True)
+        if not waiting:
+            return "没有等待答复的异议。"
+        if move.facts and move.facts.objection not in {one.id for one in waiting}:
+            return Wrong("objection", f"没有编号为 {move.facts.objection} 的待答复异议。")
+        return None
+
+    def do(self, move: Move, clocks: Clocks) -> None:
+        asked = move.session.get_one(Objection, move.facts.objection)
+        write(move.session, asked, answer=move.facts.answer, upheld=move.facts.upheld, answered_at=move.at)
+        day = asked.at.astimezone(OFFICE_ZONE).date().isoformat()
+        move.record |= {
+            "addressee": f"{asked.unit or '提出异议的'}业主",
+            "raised_on": day,
+            "about": move.case.kind.stage(asked.stage).title,
+        }
+
+
 def _stage(move: Move) -> Stage:
     return move.case.kind.stage(move.stage)
 
@@ -311,6 +349,6 @@ def _decide(move: Move, granted: bool) -> tuple[Clock, ClockExtension]:
 
 
 _ALL: tuple[ClockEvent, ...] = (
-    Pause(), Resume(), AskExtension(), GrantExtension(), DenyExtension(), PutOff(), Reopen(),
+    Pause(), Resume(), AskExtension(), GrantExtension(), DenyExtension(), PutOff(), Reopen(), AnswerObjection(),
 )  # fmt: skip
 STANDING.update({event.id: event for event in _ALL})

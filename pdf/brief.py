@@ -8,12 +8,13 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from models.bulletin import Bulletin, Figure, Group, Table
 from models.bulletin import Line as Entry
 from models.errors import Invalid
 from models.wording import WEEKDAYS, instant
+from models.worktime import OFFICE_ZONE
 
 from .fonts import Role
 from .letter import PEN, Drawn
@@ -276,3 +277,40 @@ def _rest(said: str) -> list[Block]:
         sheet.text(said, SIDE, top - 9, 9, colour=QUIET)
 
     return [Block(16, put)]
+
+
+SPECIMEN = Bulletin(
+    kind="brief",
+    title="晨报",
+    name="吴芳",
+    post="福田区莲花街道办事处负责人",
+    at=datetime(2026, 9, 10, 8, 30, tzinfo=OFFICE_ZONE),
+    summary="今天到期2件，红牌1件",
+    figures=(
+        Figure(title="在办", count=30, value="30", href="/cases?state=open"),
+        Figure(title="今日到期", count=2, value="2", href="/cases?due=today"),
+        Figure(title="红牌", count=1, value="1", href="/cases?card=red", tone="red"),
+        Figure(title="按期率", count=34, value="94.1%", href="/cases?rated=true", note="32/34"),
+    ),
+    groups=(
+        Group(
+            title="逾期未办",
+            count=1,
+            lines=(
+                Entry(
+                    text="WX2026-000014 景田雅居维修资金使用", about="受理，周敏", when="逾期2个工作日", tone="red",
+                    href="/cases/WX2026-000014",
+                ),
+            ),
+        ),
+        Group(
+            title="今天到期",
+            count=2,
+            lines=(
+                Entry(text="WX2026-000021 彩田名苑维修资金使用", about="受理，黄志强", when="今天到期", tone="yellow"),
+                Entry(text="WX2026-000028 彩田名苑维修资金使用", about="受理，待领取", when="今天到期", tone="yellow"),
+            ),
+        ),
+    ),
+)  # fmt: skip
+"""A morning's brief to look at."""

@@ -563,3 +563,19 @@ def test_a_strip_is_whole_weeks_and_numbers_each_day_that_counts() -> None:
     assert [cell.number for cell in cells if cell.number] == [1, 2, 3, 4, 5]
     assert cells[0].kind == "start" and cells[-1].kind == "last" and str(cells[-1].day) == "2026-10-13"
     assert strip(days[:1]) == [], "a day agreed upon has nothing to count"
+
+
+def test_the_cap_on_a_pause_is_no_vote_and_no_second_deadline(door: Door) -> None:
+    number = door.writes(
+        lambda session, cast: (
+            (
+                case := at_review(session, cast),
+                cast.fires(case, "reviewer", "pause", "2026-10-13 09:00", reason="委托复核", evidence="委托书18号"),
+            )[0].number
+        )
+    )
+    door.goes_to("2026-10-14 09:00")
+    page = door.as_("reviewer").get(f"/cases/{number}").text
+    assert 'id="vote"' not in page
+    assert page.index("中止计时 <small>") < page.index("划拨审核中止的最长时间")
+    assert "中止计时" in door.as_("reviewer").get("/").text

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -11,22 +11,25 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from models.access import DESK_OF_ROLE, applicants, estates_visible_to, must_note, opens_for, see
+from models.access import applicants, estates_visible_to, must_note, opens_for, see
 from models.case import Case, CaseEvent
 from models.casetypes import casetype, casetypes
 from models.decisions import Decision
 from models.dossier import Dossier, Offer, dossier, said, told_events
 from models.errors import Forbidden, Invalid
 from models.lists import CaseQuery, page_of, total_of
-from models.people import Desk, Person, Post, Role
+from models.people import Body, Desk, Person, Role
+from models.rule_changes import EVERYWHERE
+from models.rules import rulebook
 from models.territory import Area, Estate
 from models.what_if import WhatIf, read_as_of, what_if
 from models.wording import day, last_day, short_day
-from models.worktime import Limit
+from models.worktime import OFFICE_ZONE, Limit
 
 from ..cases import open_case
 from ..deps import Db, Me
-from .forms import Attempt, Input, Options, Typed, attempt, backdate, facts_of, inputs, local, text
+from ..fund import allocation_seen, as_csv
+from .forms import Attempt, Input, Options, Typed, attempt, backdate, facts_of, inputs, local, rules_of, text
 from .lines import heading, lines
 from .render import Here, page
 from .render import query as written
@@ -90,7 +93,7 @@ def list_cases(request: Request, session: Db, me: Me, here: Here, asked: Annotat
         ],
         more="/cases" + written(given | {"after": after}) if after else None,
         first="/cases" + written(filters) if asked.after else None,
-        opens=ways_to_open(me),
+        opens=ways_to_open(session, me),
     )
 
 
@@ -141,16 +144,22 @@ def _chip(session: Session, name: str, value: str, titles: Mapping[str, tuple[st
 # --- a new case ------------------------------------------------------------------------------------------------------
 
 
-def ways_to_open(me: Person) -> list[tuple[str, str]]:
+def ways_to_open(session: Session, me: Person) -> list[tuple[str, str]]:
     """Where this person may open a case, and what that is called for them."""
     if me.has_role(Role.CLERK, Role.HEAD):
         return [("/cases/new", "窗口代录")]
-    return [("/cases/new", "新建申请")] if any(post.body_id and not _is_office(post) for post in me.posts) else []
+    return [("/cases/new", "新建申请")] if _asks(session, me) else []
 
 
-def _is_office(post: Post) -> bool:
-    desk = DESK_OF_ROLE.get(Role(post.role))
-    return desk is None or desk.is_office
+def _asks(session: Session, me: Person) -> bool:
+    """Whether a body that this person belongs to may ask for any kind of case."""
+    bodies = {post.body_id for post in me.posts if post.body_id}
+    if not bodies:
+        return False
+    kinds = set(session.scalars(select(col(Body.kind)).where(col(Body.id).in_(bodies))))
+    # a residents' committee may act as an owners' committee
+    kinds |= {"committee"} if "residents_committee" in kinds else set()
+    return any(not kinds.isdisjoint(kind.opened_by) for kind in casetypes().values())
 
 
 @router.get("/cases/new")
@@ -158,7 +167,7 @@ def new_case(
     request: Request, session: Db, me: Me, here: Here, type: str | None = None, estate: int | None = None
 ) -> HTMLResponse:
     """The form of `type` (the first one installed), for the estates one may open a case for."""
-    return _new_page(request, session, me, type or "", str(estate or ""))
+    return _new_page(request, session, me, here, type or "", str(estate or ""))
 
 
 @router.post("/cases")
@@ -179,13 +188,13 @@ def create_case(request: Request, session: Db, me: Me, here: Here, typed: Typed)
             backdate=backdate(typed),
         )
         return RedirectResponse(f"/cases/{case.number}?done=1", status_code=303)
-    return _new_page(request, session, me, type_id, estate, tried)
+    return _new_page(request, session, me, here, type_id, estate, tried)
 
 
 def _new_page(
-    request: Request, session: Session, me: Person, type_id: str, estate: str, tried: Attempt | None = None
+    request: Request, session: Session, me: Person, here: Here, type_id: str, estate: str, tried: Attempt | None = None
 ) -> HTMLResponse:
-    if not ways_to_open(me):
+    if not ways_to_open(session, me):
         raise Forbidden("案件由申请单位的经办人提出，或由街道窗口代录，您没有这一权限。")
     kinds = [kind for kind in casetypes().values() if kind.opened_by]
     kind = casetype(type_id) if type_id else kinds[0]
@@ -197,6 +206,7 @@ def _new_page(
         if (found := opens_for(me, bodies[place.id or 0], place))
     ]
     refused = tried.refused if tried else None
+    schema = kind.Details.model_json_schema()
     return page(
         request,
         "new_case.html",
@@ -207,7 +217,12 @@ def _new_page(
         estates=places,
         estate=estate or (places[0][0] if len(places) == 1 else ""),
         at_counter=me.has_role(Role.CLERK, Role.HEAD),
-        fields=inputs(kind.Details.model_json_schema(), tried.typed if tried else None),
+        fields=inputs(
+            schema,
+            tried.typed if tried else None,
+            None,
+            _listed(session, schema, here.now.astimezone(OFFICE_ZONE).date()),
+        ),
         tried=tried,
     )
 
@@ -254,6 +269,11 @@ def read_case(
     return _case_page(request, session, me, here, see(session, me, number), done=done, as_of=as_of)
 
 
+@router.get("/cases/{number}/allocation.csv")
+def download_allocation(session: Db, me: Me, number: str) -> Response:
+    return as_csv(number, *allocation_seen(session, me, see(session, me, number)))
+
+
 @router.post("/cases/{number}/events")
 def fire(request: Request, session: Db, me: Me, here: Here, number: str, typed: Typed) -> Response:
     """Any event of any type. Fields: `event`, `seq`, the event's facts, `note`, `backdate_*`, `for_applicant`."""
@@ -296,6 +316,18 @@ def note(request: Request, session: Db, me: Me, here: Here, number: str, typed: 
     return _case_page(request, session, me, here, case, noted=tried)
 
 
+@router.post("/cases/{number}/objections")
+def object_to(request: Request, session: Db, me: Me, here: Here, number: str, typed: Typed) -> Response:
+    """Fields: `words`, `name` (an owner's own where left out), `unit`."""
+    case = see(session, me, number)
+    with attempt(session, typed) as tried:
+        case.object(
+            text(typed, "words"), by=me, at=here.now, name=text(typed, "name") or me.name, unit=text(typed, "unit")
+        )
+        return RedirectResponse(f"/cases/{number}?done={case.last_seq}", status_code=303)
+    return _case_page(request, session, me, here, case, objected=tried)
+
+
 def done_words(session: Session, me: Person, case: Case, seq: int | None) -> str | None:
     """What one has just done, as the ledger says it."""
     if seq is None:
@@ -336,9 +368,10 @@ def _case_page(
     done: int | None = None,
     tried: Attempt | None = None,
     noted: Attempt | None = None,
+    objected: Attempt | None = None,
     as_of: str = "",
 ) -> HTMLResponse:
-    """`tried` is a move that was refused, `noted` a remark: shown again in its form, or above all where the form is gone."""
+    """`tried` is a move that was refused, `noted` a remark, `objected` an objection: shown again in its form, or above all where the form is gone."""
     d = dossier(session, me, case, here.now)
     tried_id = None
     if tried:
@@ -350,12 +383,15 @@ def _case_page(
         for offer in d.counter_moves
     ]
     has_form = any(form.id == tried_id and not form.offer.obstacle for form in [*moves, *counter])
-    refused = (tried or noted or Attempt()).refused
+    refused = (tried or noted or objected or Attempt()).refused
     supposed, supposed_wrong = _supposed(session, case, here.now, as_of)
+    shown, balances_open = allocation_seen(session, me, case) if case.kind.charge(case) else (None, False)
     return page(
         request,
         "case/case.html",
         me,
+        allocation=shown,
+        balances_open=balances_open,
         as_of=as_of,
         supposed=supposed,
         supposed_wrong=supposed_wrong,
@@ -371,8 +407,10 @@ def _case_page(
         loose=tried if tried and not has_form else None,
         kept=_kept(d, tried) if tried and not has_form else [],
         noted=noted,
+        objected=objected,
+        own=me.has_role(Role.OWNER),
         estate=session.get(Estate, case.estate_id) if case.estate_id and case.current.periods else None,
-        about=_about(d),
+        about=_about(session, d),
         trail=_trail(d),
         strips={
             told.clock.id: strip(
@@ -422,29 +460,47 @@ def _options(session: Session, d: Dossier) -> Options:
         for offer in [*d.moves, *d.counter_moves]
         for prop in offer.facts.get("properties", {}).values()
     }
+    found: dict[str, list[tuple[str, str]]] = {}
+    if "objection" in asked:
+        found["objection"] = [
+            (str(one.id), f"{one.unit or '业主'}：{one.words[:30]}") for one in d.objections if one.answered_at is None
+        ]
     if "decision" not in asked:
-        return {}
+        return found
     counted = (
         select(Decision)
         .where(col(Decision.estate_id) == d.case.estate_id, col(Decision.counted_at).is_not(None))
         .order_by(col(Decision.id).desc())
     )
+    found["decision"] = [
+        (str(one.id), f"{one.id}　{one.title}（{'已通过' if one.ordinary_passed else '未通过'}）")
+        for one in session.scalars(counted)
+    ]
+    return found
+
+
+def _listed(session: Session, schema: Mapping[str, Any], day: date, path: str = EVERYWHERE) -> Options:
+    """The named entries of the lists of the rulebook that a schema chooses from, as they are on that day."""
+    book = rulebook(session)
     return {
-        "decision": [
-            (str(one.id), f"{one.id}　{one.title}（{'已通过' if one.ordinary_passed else '未通过'}）")
-            for one in session.scalars(counted)
-        ]
+        rule_id: [(code, f"{code}　{words}") for code, words in book.in_force(rule_id, day, path).named.items()]
+        for rule_id in rules_of(schema)
     }
 
 
-def _about(d: Dossier) -> list[tuple[str, str]]:
+def _about(session: Session, d: Dossier) -> list[tuple[str, str]]:
     """What the case holds, under the names its type gives it, in the order in which it asks."""
     models = [d.kind.Details, *(d.kind.facts_of(name) for name in d.kind.facts)]
     named = {name: field for model in reversed(models) for name, field in model.model_fields.items()}
     order = list(dict.fromkeys(name for model in models for name in model.model_fields))
     held = [(name, d.case.details[name]) for name in order if name in d.case.details and name != "decision"]
+    listed = _listed(session, d.kind.Details.model_json_schema(), d.case.law_day, d.case.path)
+    called = {code: words for choices in listed.values() for code, words in choices}
     details = [
-        ((named[name].title or name).removesuffix("（元）"), said(value, named[name].title or "", named[name]))
+        (
+            (named[name].title or name).removesuffix("（元）"),
+            said(called.get(value, value) if isinstance(value, str) else value, named[name].title or "", named[name]),
+        )
         for name, value in held
         if value not in (None, "", [])
     ]
@@ -463,7 +519,7 @@ def _kept(d: Dossier, tried: Attempt) -> list[tuple[str, str]]:
     shown = [
         (field.label, "、".join(field.value) if isinstance(field.value, list) else str(field.value))
         for field in fields
-        if field.kind != "check"
+        if field.kind not in ("check", "rows")
     ]
     return [(label, value) for label, value in [*shown, ("备注", text(tried.typed, "note"))] if value]
 

@@ -50,7 +50,7 @@ def read_desk(
         unread=lies.unread,
         works=bool(desks),
         has_pool=any(desk and desk.is_office for desk in desks),
-        opens=ways_to_open(me),
+        opens=ways_to_open(session, me),
         done=done_words(session, me, see(session, me, case), done) if case else None,
     )
 

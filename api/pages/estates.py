@@ -10,11 +10,21 @@ from sqlmodel import Session, col
 from starlette.datastructures import FormData, UploadFile
 
 from models import estates as told
-from models.access import may_keep_roster, must_keep_roster, see, see_decision, see_estate
+from models.access import (
+    may_keep_fund,
+    may_keep_roster,
+    must_keep_fund,
+    must_keep_roster,
+    see,
+    see_decision,
+    see_estate,
+    sees_balances,
+)
 from models.case import Case
 from models.decisions import Ballot, Decision, Roster
 from models.errors import Invalid
 from models.estate_roster import PROVISIONAL
+from models.fund_accounts import KINDS, accounts_of, fund_of, import_balances, import_deposits, postings_of
 from models.people import Person
 from models.tally import ARTICLE
 from models.territory import Estate
@@ -27,8 +37,12 @@ from .render import Here, page
 router = APIRouter()
 OPINIONS = {"agree": "同意", "disagree": "不同意", "abstain": "弃权"}
 PAGE = 50
+SHOWN = 200
+"""Accounts on an estate's page; programs get the others page by page."""
 DONE = {
     "roster": "名册已导入，从现在起以它为准。",
+    "balances": "余额已导入，与原有余额的差额已记账。",
+    "deposits": "存入已记账。",
     "settled": "认定已记下。",
     "opened": "表决已建立。",
     "ballots": "表决票已导入并计票。",
@@ -92,6 +106,20 @@ def settle_roster(estate_id: Key, request: Request, session: Db, me: Me, here: H
         return _to(f"/estates/{estate_id}?done=settled#roster")
     form = f"{kind}-{text(typed, 'rows')}"
     return _estate_page(request, session, me, estate_id, form, tried)
+
+
+@router.post("/estates/{estate_id}/fund")
+def upload_balances(estate_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    """`what`: `balances`, or `deposits` to add to what units have; `day`, of which the file speaks."""
+    estate = see_estate(session, me, estate_id)
+    must_keep_fund(me, estate)
+    with attempt(session, typed) as tried:
+        data, filename = paper(typed, "balances")
+        day = day_typed(typed, "day", "日期") or here.today
+        take = import_deposits if text(typed, "what") == "deposits" else import_balances
+        take(session, estate, data, filename=filename, by=me, at=here.now, day=day)
+        return _to(f"/estates/{estate_id}?done={text(typed, 'what') or 'balances'}#fund")
+    return _estate_page(request, session, me, estate_id, "fund", tried)
 
 
 @router.post("/estates/{estate_id}/decisions")
@@ -198,6 +226,11 @@ def _estate_page(
         more=f"/estates/{estate_id}?before={following}#decisions" if following else None,
         first=f"/estates/{estate_id}#decisions" if before else None,
         provisional=PROVISIONAL,
+        fund=fund_of(session, estate_id),
+        accounts=accounts_of(session, estate_id, limit=SHOWN)[0] if sees_balances(me, row.estate) else [],
+        postings=postings_of(session, estate_id, limit=10)[0],
+        kinds=KINDS,
+        may_keep_fund=may_keep_fund(me, row.estate),
         may_keep=may_keep_roster(me, row.estate),
         form=form,
         tried=tried,

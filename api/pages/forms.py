@@ -1,13 +1,14 @@
 """Forms that nobody writes: a JSON Schema as inputs, what was typed as facts, and a refusal brought back to its input.
 
 No event and no case type has a form of its own: what a type asks for is in its schema, and the schema is what the API
-shows too. Beside JSON Schema's own words, two of ours: `format: cents`, and `x-titles`, what each choice is called.
+shows too. Beside JSON Schema's own words, some of ours: `format: cents`; `x-titles`, what each choice is called; `format: rule`
+with `x-rule`, the list among whose named entries one chooses by its code.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -24,11 +25,15 @@ from ..cases import backdate_of
 LONG = 300
 """A text that may be longer than this gets an area to write in."""
 
-NOTHING_TO_CHOOSE = {"decision": "本小区还没有计过票的业主共同决定：请先在小区页面导入名册和表决票。"}
+NOTHING_TO_CHOOSE = {
+    "decision": "本小区还没有计过票的业主共同决定：请先在小区页面导入名册和表决票。",
+    "objection": "没有等待答复的异议。",
+    "rule": "规则库里没有可以选用的项目。",
+}
 """What stands where there is nothing to choose from, by format."""
 
 Options = Mapping[str, Sequence[tuple[str, str]]]
-"""What can be chosen where the choice is the office's data: format (`decision`) → (value, title)."""
+"""What can be chosen where the choice is the office's data: format (`decision`), or the rule's id → (value, title)."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +43,24 @@ class Input:
     name: str
     label: str
     kind: str
-    """`text`, `paragraph`, `lines` (one entry a line), `money`, `number`, `date`, `check`, `checks`, `radios`, `select`."""
+    """`text`, `paragraph`, `lines` (one entry a line), `money`, `number`, `date`, `check`, `checks`, `radios`, `select`, `rows`
+    (one small form a row)."""
     required: bool
     value: Any = ""
     """A text; a bool for `check`; a list of texts for `checks`."""
     options: Sequence[tuple[str, str]] = ()
     hint: str = ""
     max_length: int | None = None
+    rows: Sequence[Sequence["Input"]] = ()
+    """The inputs of each row, the empty ones at the end included; named `NAME.3.COLUMN`."""
 
     @property
     def is_wide(self) -> bool:
         return self.kind not in ("date", "money", "number")
+
+
+FREE_ROWS = 3
+"""Empty rows that stand ready; a script adds more."""
 
 
 def inputs(
@@ -66,12 +78,15 @@ def inputs(
     for name, declared in schema.get("properties", {}).items():
         prop = _settled(declared, schema)
         kind, wanted = _kind(prop), name in required
+        if kind == "rows":
+            found.append(_rows(name, prop, schema, wanted, typed, options))
+            continue
         if typed is not None:
             value = _typed(typed, name, kind)
         else:
             given = prop.get("default") if wanted or (known or {}).get(name) is None else (known or {})[name]
             value = _shown(given, kind)
-        choices = (options or {}).get(prop.get("format", ""), ()) if kind == "select" else _choices(prop)
+        choices = (options or {}).get(_chosen_from(prop), ()) if kind == "select" else _choices(prop)
         hint = "每行一项" if kind == "lines" else "" if kind == "money" else str(prop.get("description", ""))
         if kind == "select" and not choices:
             hint = NOTHING_TO_CHOOSE[prop["format"]]
@@ -80,12 +95,20 @@ def inputs(
     return found
 
 
+def rules_of(schema: Mapping[str, Any]) -> list[str]:
+    """The lists of the rulebook among whose entries a schema lets one choose."""
+    return [str(prop["x-rule"]) for prop in schema.get("properties", {}).values() if "x-rule" in prop]
+
+
 def facts_of(schema: Mapping[str, Any], typed: FormData) -> dict[str, Any]:
     """What was typed, as the schema wants it: nothing for an input left empty, yuan as text, one list entry a line."""
     facts: dict[str, Any] = {}
     for name, declared in schema.get("properties", {}).items():
-        kind = _kind(_settled(declared, schema))
-        if kind == "check":
+        prop = _settled(declared, schema)
+        kind = _kind(prop)
+        if kind == "rows":
+            facts[name] = _rows_typed(name, _settled(prop["items"], schema), schema, typed)
+        elif kind == "check":
             facts[name] = name in typed
         elif kind in ("checks", "lines"):
             facts[name] = _typed(typed, name, "checks") if kind == "checks" else _lines(text(typed, name))
@@ -163,6 +186,52 @@ def attempt(session: Session, typed: FormData) -> Iterator[Attempt]:
                 session.expire(row)
 
 
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+
+def _rows(
+    name: str,
+    prop: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    wanted: bool,
+    typed: FormData | None,
+    options: Options | None,
+) -> Input:
+    item = {**_settled(prop["items"], schema), "$defs": schema.get("$defs", {})}
+    given = list(_numbers(name, typed)) if typed is not None else []
+    numbers = [*given, *range(max(given, default=-1) + 1, max(given, default=-1) + 1 + FREE_ROWS)]
+    rows = [
+        [replace(column, name=f"{name}.{number}.{column.name}") for column in _row(item, name, number, typed, options)]
+        for number in numbers
+    ]
+    label, hint = str(prop.get("title", name)), str(prop.get("description", ""))
+    return Input(name, label, "rows", wanted, hint=hint, rows=rows)
+
+
+def _row(
+    item: Mapping[str, Any], name: str, number: int, typed: FormData | None, options: Options | None
+) -> list[Input]:
+    columns = inputs(item, _of_row(typed, name, number) if typed is not None else None, None, options)
+    return [replace(column, kind="select" if column.kind == "radios" else column.kind) for column in columns]
+
+
+def _rows_typed(name: str, item: Mapping[str, Any], schema: Mapping[str, Any], typed: FormData) -> list[dict[str, Any]]:
+    """The rows into which something was written; a box that is ticked alone says nothing."""
+    item = {**item, "$defs": schema.get("$defs", {})}
+    rows = [facts_of(item, _of_row(typed, name, number)) for number in _numbers(name, typed)]
+    return [row for row in rows if any(value for value in row.values() if not isinstance(value, bool))]
+
+
+def _numbers(name: str, typed: FormData) -> list[int]:
+    named = (re.fullmatch(re.escape(name) + r"\.([0-9]{1,4})\..+", key) for key in typed)
+    return sorted({int(match[1]) for match in named if match})
+
+
+def _of_row(typed: FormData, name: str, number: int) -> FormData:
+    before = f"{name}.{number}."
+    return FormData([(key.removeprefix(before), value) for key, value in typed.multi_items() if key.startswith(before)])
+
+
 # --- reading a schema ------------------------------------------------------------------------------------------------
 
 
@@ -180,10 +249,11 @@ def _kind(prop: Mapping[str, Any]) -> str:
     kind, form = prop.get("type"), prop.get("format")
     if form == "cents":
         return "money"
-    if form == "decision":
+    if form in NOTHING_TO_CHOOSE:
         return "select"
     if kind == "array":
-        return "checks" if "enum" in prop["items"] else "lines"
+        items = prop["items"]
+        return "checks" if "enum" in items else "rows" if "$ref" in items or "properties" in items else "lines"
     if "enum" in prop:
         return "radios"
     if kind == "boolean":
@@ -193,6 +263,10 @@ def _kind(prop: Mapping[str, Any]) -> str:
     if form == "date":
         return "date"
     return "paragraph" if prop.get("maxLength", LONG + 1) > LONG else "text"
+
+
+def _chosen_from(prop: Mapping[str, Any]) -> str:
+    return str(prop.get("x-rule") or prop.get("format", ""))
 
 
 def _choices(prop: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -13,12 +13,13 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from models.access import looks_after_people, may_attach, may_govern, may_keep_roster, may_oversee
+from models.access import KEEPS_FUND, looks_after_people, may_attach, may_govern, may_keep_roster, may_oversee
 from models.editions import calendar
 from models.errors import Refused
 from models.materials import needs_at
 from models.office import office_clock
 from models.people import Desk, Person, Role
+from models.roster import masked_name
 from models.rules import CONFIDENCE_TITLES
 from models.settings import settings
 from models.wording import day, instant, last_day, left, short_day, short_instant
@@ -69,7 +70,7 @@ class Way:
 def ways(me: Person) -> list[Way]:
     """What this person may use, in the order of use."""
     found = [Way("/", "我的办件", "1"), Way("/cases", "案件", "2")]
-    if me.has_role(Role.AGENT, Role.COMMITTEE, Role.CLERK):
+    if me.has_role(Role.AGENT, Role.COMMITTEE, Role.CLERK, *KEEPS_FUND):
         found.append(Way("/estates", "小区", "3"))
     if may_oversee(me):
         found.append(Way("/dashboard", "监管看板", "4"))
@@ -115,7 +116,7 @@ def environment() -> Environment:
     )
     environment.filters |= {
         "day": day, "short_day": short_day, "instant": instant, "short_instant": short_instant, "last_day": last_day,
-        "yuan": yuan, "area": area, "size": size, "query": query,
+        "yuan": yuan, "area": area, "size": size, "query": query, "masked": masked_name,
     }  # fmt: skip
     environment.globals |= {
         "asset": asset, "Desk": Desk, "confidence": CONFIDENCE_TITLES,

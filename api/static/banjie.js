@@ -54,6 +54,7 @@ function unfold() {
 
 document.addEventListener("DOMContentLoaded", () => {
   unfold();
+  offerRows();
   tick();
   live();
   document.addEventListener("keydown", keys);
@@ -69,6 +70,7 @@ document.addEventListener("htmx:configRequest", (event) => {
 // After an answer: to what is wrong, else to what was done.
 document.addEventListener("htmx:afterSettle", (event) => {
   unfold();
+  offerRows();
   if (event.target.id === "content") touched = false;
   if (event.detail.requestConfig?.verb === "get") return;
   const told = document.querySelector("[aria-invalid=true], #refusal, #done");
@@ -93,4 +95,24 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") for (const menu of document.querySelectorAll("details.person[open]")) menu.open = false;
+});
+
+// A table of rows grows: the new row is the last one, emptied, under the next number. Without script three empty rows stand ready.
+function offerRows() {
+  for (const button of document.querySelectorAll("[data-add-row][hidden]")) button.hidden = false;
+}
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-add-row]");
+  if (!button) return;
+  const last = button.closest("fieldset").querySelector("tbody tr:last-child");
+  const row = last.cloneNode(true);
+  for (const cell of row.querySelectorAll("[name]")) {
+    const number = Number(cell.name.split(".")[1]);
+    cell.name = cell.name.replace(`.${number}.`, `.${number + 1}.`);
+    cell.id = cell.id.replace(`-${number}-`, `-${number + 1}-`);
+    if (cell.type === "checkbox") cell.checked = false;
+    else cell.value = "";
+  }
+  last.after(row);
+  row.querySelector("[name]").focus();
 });

@@ -53,7 +53,7 @@ STORIES = [
             Act(55, Desk.APPLICANT, "submit", signed),
             Act(50, Desk.STREET, "accept"),
             Act(44, Desk.STREET, "name_group", group),
-            Act(27, Desk.STREET, "found_group", {"objections": [{"objection": "业主代表楼栋分布不均", "answer": "推荐程序合规，不予调整"}]}),
+            Act(27, Desk.STREET, "found_group"),
             Act(18, Desk.STREET, "determine"),
             Act(8, Desk.STREET, "draft"),
         ),

@@ -11,6 +11,18 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "fund_account",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("estate_id", sa.BigInteger(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("unit", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["estate_id"], ["estate.id"], name=op.f("fk_fund_account_estate_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fund_account")),
+    )
+    op.create_index(
+        "uq_fund_account_estate_id_holder_unit", "fund_account", ["estate_id", "holder", "unit"], unique=True
+    )
+    op.create_table(
         "committee",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("estate_id", sa.BigInteger(), nullable=False),
@@ -37,6 +49,25 @@ def upgrade() -> None:
         "uq_committee_in_office", "committee", ["estate_id"], unique=True, postgresql_where=sa.text("ended_at is null")
     )
     op.create_table(
+        "fund_posting",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("estate_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("case_id", sa.BigInteger(), nullable=True),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by_id", sa.BigInteger(), nullable=True),
+        sa.Column("filename", sa.String(), nullable=True),
+        sa.Column("sha256", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["by_id"], ["person.id"], name=op.f("fk_fund_posting_by_id")),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_fund_posting_case_id")),
+        sa.ForeignKeyConstraint(["estate_id"], ["estate.id"], name=op.f("fk_fund_posting_estate_id")),
+        sa.ForeignKeyConstraint(["sha256"], ["blob.sha256"], name=op.f("fk_fund_posting_sha256")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fund_posting")),
+    )
+    op.create_index(op.f("ix_fund_posting_case_id"), "fund_posting", ["case_id"], unique=False)
+    op.create_index(op.f("ix_fund_posting_estate_id"), "fund_posting", ["estate_id"], unique=False)
+    op.create_table(
         "committee_member",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("committee_id", sa.BigInteger(), nullable=False),
@@ -51,20 +82,66 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_committee_member")),
     )
     op.create_index(op.f("ix_committee_member_committee_id"), "committee_member", ["committee_id"], unique=False)
+    op.create_table(
+        "fund_entry",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("posting_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("fen", sa.BigInteger(), nullable=False),
+        sa.Column("unit", sa.String(), nullable=True),
+        sa.Column("area_dm2", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["fund_account.id"], name=op.f("fk_fund_entry_account_id")),
+        sa.ForeignKeyConstraint(["posting_id"], ["fund_posting.id"], name=op.f("fk_fund_entry_posting_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fund_entry")),
+    )
+    op.create_index(op.f("ix_fund_entry_account_id"), "fund_entry", ["account_id"], unique=False)
+    op.create_index(op.f("ix_fund_entry_posting_id"), "fund_entry", ["posting_id"], unique=False)
     op.add_column("estate", sa.Column("owners_id", sa.BigInteger(), nullable=True))
     op.create_index(op.f("ix_estate_owners_id"), "estate", ["owners_id"], unique=False)
     op.create_foreign_key(op.f("fk_estate_owners_id"), "estate", "body", ["owners_id"], ["id"])
+    op.add_column("objection", sa.Column("name", sa.String(), nullable=False))
+    op.add_column("objection", sa.Column("unit", sa.String(), nullable=False))
+    op.add_column("objection", sa.Column("words", sa.String(), nullable=False))
+    op.add_column("objection", sa.Column("upheld", sa.Boolean(), nullable=True))
+    op.create_index(
+        "ix_objection_unanswered",
+        "objection",
+        ["case_id"],
+        unique=False,
+        postgresql_where=sa.text("answered_at is null"),
+    )
+    op.drop_column("objection", "text")
+    op.add_column("publicity", sa.Column("clock_id", sa.BigInteger(), nullable=True))
+    op.add_column("publicity", sa.Column("notice", sa.String(), server_default="", nullable=False))
+    op.create_foreign_key(op.f("fk_publicity_clock_id"), "publicity", "clock", ["clock_id"], ["id"])
 
 
 def downgrade() -> None:
+    op.drop_constraint(op.f("fk_publicity_clock_id"), "publicity", type_="foreignkey")
+    op.drop_column("publicity", "notice")
+    op.drop_column("publicity", "clock_id")
+    op.add_column("objection", sa.Column("text", sa.VARCHAR(), autoincrement=False, nullable=False))
+    op.drop_index("ix_objection_unanswered", table_name="objection", postgresql_where=sa.text("answered_at is null"))
+    op.drop_column("objection", "upheld")
+    op.drop_column("objection", "words")
+    op.drop_column("objection", "unit")
+    op.drop_column("objection", "name")
     op.drop_constraint(op.f("fk_estate_owners_id"), "estate", type_="foreignkey")
     op.drop_index(op.f("ix_estate_owners_id"), table_name="estate")
     op.drop_column("estate", "owners_id")
+    op.drop_index(op.f("ix_fund_entry_posting_id"), table_name="fund_entry")
+    op.drop_index(op.f("ix_fund_entry_account_id"), table_name="fund_entry")
+    op.drop_table("fund_entry")
     op.drop_index(op.f("ix_committee_member_committee_id"), table_name="committee_member")
     op.drop_table("committee_member")
+    op.drop_index(op.f("ix_fund_posting_estate_id"), table_name="fund_posting")
+    op.drop_index(op.f("ix_fund_posting_case_id"), table_name="fund_posting")
+    op.drop_table("fund_posting")
     op.drop_index("uq_committee_in_office", table_name="committee", postgresql_where=sa.text("ended_at is null"))
     op.drop_index("ix_committee_to_day", table_name="committee", postgresql_where=sa.text("ended_at is null"))
     op.drop_index("ix_committee_estate_id", table_name="committee")
     op.drop_index(op.f("ix_committee_case_id"), table_name="committee")
     op.drop_index(op.f("ix_committee_body_id"), table_name="committee")
     op.drop_table("committee")
+    op.drop_index("uq_fund_account_estate_id_holder_unit", table_name="fund_account")
+    op.drop_table("fund_account")

@@ -29,15 +29,16 @@ from statemachine.exceptions import TransitionNotAllowed
 from ..clock import WHOLE_CASE
 from ..errors import Conflict, Forbidden, Invalid
 from ..people import Actor, Desk
+from ..publicity import unanswered
 from ..rules import Rule, rulebook
 from ..settings import settings
 from ..worktime import OFFICE_ZONE
-from .facts import Cents, Day, Facts, Line, Paragraph, Wrong, parse
+from .facts import Cents, Day, Facts, Line, Paragraph, Scope, Wrong, parse
 
 if TYPE_CHECKING:
     from ..case import Case, CaseEvent
     from ..clock import Clock
-    from ..territory import Estate
+    from ..fund_charges import Charge
 
 
 # --- stages ----------------------------------------------------------------------------------------------------------
@@ -63,13 +64,14 @@ class Period:
 class Paper:
     """What an event puts in writing: the kind, who issues it, to whom, and who gets a copy.
 
-    `by` None: the office at whose desk the event happened, or else the street office.
+    `by` None: the office at whose desk the event happened, or else the street office; with `own`, whoever has that desk.
     """
 
     kind: str
     by: Desk | None = None
     to: Desk = Desk.APPLICANT
     copies: tuple[Desk, ...] = ()
+    own: bool = False
 
 
 class Stage(State):
@@ -78,8 +80,9 @@ class Stage(State):
     `deadline` is the rule by which the desk must have acted; `periods` run one after the other, and each end is an event.
     `also` names desks that may act here besides the one that holds the case. `holds_asker` marks the correction: the
     clock of the stage it was asked from is paused while the case is here. `waits_on` says whom a stage without clock
-    waits for. `since` names the fact of the case that holds the day from which the stage's limit counts, where the law does
-    not count it from the stage's beginning. `pause` and `extension` are the rules by which the stage's deadline may stand still (中止; the rule's value
+    waits for. `publicity` marks one whose first period is a 公示, during which owners may object. `since` names the fact of
+    the case that holds the day from which the stage's limit counts, where the law does not count it from the stage's
+    beginning. `pause` and `extension` are the rules by which the stage's deadline may stand still (中止; the rule's value
     caps it) and be extended (延期; the rule's value is how much at most).
     """
 
@@ -94,6 +97,7 @@ class Stage(State):
         holds_asker: bool = False,
         waits_on: str | None = None,
         since: str | None = None,
+        publicity: bool = False,
         pause: str | None = None,
         extension: str | None = None,
         needs: tuple[Need, ...] = (),
@@ -109,6 +113,7 @@ class Stage(State):
         self.holds_asker = holds_asker
         self.waits_on = waits_on
         self.since = since
+        self.publicity = publicity
         self.pause = pause
         self.extension = extension
         self.needs = needs
@@ -256,12 +261,20 @@ class CaseType(StateChart[_Seat]):
     opened_by: ClassVar[tuple[str, ...]] = ("company",)
     """Kinds of bodies that may ask for it (`Body.kind`); the first is the one a street's clerk enters it for."""
 
-    @classmethod
-    def not_now(cls, session: Session, estate: "Estate") -> str | None:
-        """Why nobody may open such a case for the estate now, in a sentence; None: nothing stands in the way.
+    answers: ClassVar[Desk | None] = None
+    """Who answers what owners object to in a publicity; None: whoever has the case then."""
 
-        May lock the estate, so that of two who open at once one is told.
-        """
+    without_committee: ClassVar[Desk | None] = None
+    """At whose desk lies what a committee does, where the estate has none; None: nobody's."""
+
+    @classmethod
+    def opening(cls, session: Session, case: "Case") -> None:
+        """A case of this type is about to be opened: judge its details by the rules of its law day, and settle what it is not
+        asked for. Raises `Invalid`, with the field, or `Conflict` where no such case may be opened there now."""
+
+    @classmethod
+    def charge(cls, case: "Case") -> "Charge | None":
+        """What the case takes out of the maintenance fund; None for types that do not spend it."""
         return None
 
     @classmethod
@@ -351,6 +364,10 @@ class CaseType(StateChart[_Seat]):
     @classmethod
     def clock_of_period(cls, stage: Stage, name: str) -> Period | None:
         return next((period for period in stage.periods if period.ends == name), None)
+
+    def objections_unanswered(self, move: Move) -> str | None:
+        """For any type: an obstacle until what owners objected to in a publicity has been answered."""
+        return unanswered(move.session, move.case)
 
     # --- what Case.fire asks ---
 
@@ -473,6 +490,6 @@ def casetype(type_id: str) -> type[CaseType]:
 
 
 __all__ = [
-    "CaseType", "Cents", "Day", "Facts", "Line", "Move", "Need", "Paper", "Paragraph", "Period", "Reopening", "Stage", "Wrong",
+    "CaseType", "Cents", "Day", "Facts", "Line", "Move", "Need", "Paper", "Paragraph", "Period", "Reopening", "Scope", "Stage", "Wrong",
     "casetype", "casetypes", "parse",
 ]  # fmt: skip

@@ -15,7 +15,6 @@ from ..db import write
 from ..decisions import held
 from ..elections import Label, Places, Reason, open_case, result_of
 from ..people import Body, Desk
-from ..publicity import Publicity
 from ..territory import Estate
 from .base import CaseType, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
 
@@ -137,6 +136,7 @@ class CommitteeFiling(CaseType):
         "递补公示",
         desk=Desk.APPLICANT,
         periods=(Period("filing.coopt_publicity", "publicity_ends"),),
+        publicity=True,
         needs=(Need("公示照片"),),
     )
     coopt_submission = Stage(
@@ -179,12 +179,15 @@ class CommitteeFiling(CaseType):
         | coopting.to(change_submission, cond="enough_without", unless="not_the_next", on="end_alternate"),
         name="候补委员放弃递补",
     )
-    retract = Event(coopt_publicity.to(coopting, on="unset_coopted"), name="撤回公示")
-    publicity_ends = Event(coopt_publicity.to(coopt_submission, on="record_publicity"), name="公示期满")
+    retract = Event(
+        coopt_publicity.to(coopting, on="unset_coopted") | coopt_submission.to(coopting, on="unset_coopted"),
+        name="撤回公示",
+    )
+    publicity_ends = Event(coopt_publicity.to(coopt_submission, on="set_published"), name="公示期满")
     submit = Event(
         submission.to(review, unless="posts_wrong", on="set_posts")
         | change_submission.to(review)
-        | coopt_submission.to(review),
+        | coopt_submission.to(review, unless="objections_unanswered"),
         name="提交备案",
     )
     ask = Event(review.to(correction, unless="asked_before", on="remember_asking"), name="要求补正")
@@ -407,11 +410,10 @@ class CommitteeFiling(CaseType):
     def unset_coopted(self, move: Move) -> None:
         move.details.pop("coopted")
 
-    def record_publicity(self, move: Move) -> None:
+    def set_published(self, move: Move) -> None:
         clock = move.running("period")
         assert clock is not None
         move.details["published_to"] = clock.due_day.isoformat()
-        move.rows.append(Publicity.of(clock, move.case.stage, move.case.details.get("places", [])))
 
     def set_posts(self, move: Move) -> None:
         move.details.update(move.facts.model_dump(mode="json"))

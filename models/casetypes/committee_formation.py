@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 from statemachine import Event
 
+from ..case import Case
 from ..committees import in_office
 from ..elections import (
     FAILED,
@@ -16,17 +17,16 @@ from ..elections import (
     Group,
     Label,
     Reason,
-    Settled,
-    already_open,
     life_ends,
+    only_one,
     share_of,
     units_of,
     unlisted,
 )
+from ..errors import Conflict
 from ..people import Body, Desk
 from ..reading import square_metres
 from ..tally import percent
-from ..territory import Estate
 from .base import CaseType, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
 
 
@@ -83,12 +83,13 @@ class CommitteeFormation(Election, CaseType):
         contact: Line = Field(title="联系人")
 
     @classmethod
-    def not_now(cls, session: Session, estate: Estate) -> str | None:
-        committee = in_office(session, estate.id)
-        body = session.get(Body, estate.committee_id) if estate.committee_id else None
+    def opening(cls, session: Session, case: Case) -> None:
+        """Not where there is an elected committee already, on file or known by name only."""
+        committee = in_office(session, case.estate_id)
+        body = session.get(Body, case.committee_id) if case.committee_id else None
         if (committee and committee.kind == "elected") or (committee is None and body and body.kind == "committee"):
-            return f"{estate.name}已有业主委员会，任期届满或者人数不足的，应当办理换届。"
-        return already_open(session, "committee_formation", cls.title, estate)
+            raise Conflict(f"{case.place}已有业主委员会，任期届满或者人数不足的，应当办理换届。")
+        only_one(session, case)
 
     # --- stages ---
 
@@ -109,6 +110,7 @@ class CommitteeFormation(Election, CaseType):
         desk=Desk.APPLICANT,
         also=(Desk.STREET,),
         periods=(Period("election.group_publicity", "publicity_ends"),),
+        publicity=True,
         needs=(Need("公示照片"),),
     )
     objections = Stage("异议处理", desk=Desk.STREET, deadline="election.objections")
@@ -144,6 +146,7 @@ class CommitteeFormation(Election, CaseType):
         desk=Desk.APPLICANT,
         also=(Desk.STREET,),
         periods=(Period("election.result_publicity", "publicity_ends"),),
+        publicity=True,
         needs=(Need("公示照片"),),
     )
     conclusion = Stage("结果确认", desk=Desk.STREET, deadline="election.conclusion")
@@ -163,11 +166,13 @@ class CommitteeFormation(Election, CaseType):
     withdraw = Event(request.to(closed) | intake.to(closed) | correction.to(closed), name="撤回")
     name_group = Event(group.to(group_publicity, unless="group_wrong", on="set_group"), name="公示筹备组成员")
     publicity_ends = Event(
-        group_publicity.to(objections, on="record_publicity") | result_publicity.to(conclusion, on="record_publicity"),
+        group_publicity.to(objections) | result_publicity.to(conclusion),
         name="公示期满",
     )
-    found_group = Event(objections.to(register), name="筹备组成立")
-    recompose = Event(objections.to(group), name="异议成立，调整成员")
+    found_group = Event(
+        objections.to(register, unless="objections_unanswered", on="record_objections"), name="筹备组成立"
+    )
+    recompose = Event(objections.to(group, unless="objections_unanswered"), name="异议成立，调整成员")
     determine = Event(register.to(drafting, unless="register_not_settled", on="set_register"), name="核定投票权")
     draft = Event(drafting.to(candidates, on="set_drafts"), name="形成草案")
     call = Event(candidates.to(assembly, unless="candidates_wrong", on="set_call"), name="公告会议")
@@ -184,9 +189,19 @@ class CommitteeFormation(Election, CaseType):
         | counting.to(unelected, cond="is_second_round", unless=("decisions_wrong", "counts_wrong"), on="set_result"),
         name="认定表决结果",
     )
-    recount = Event(conclusion.to(counting, unless="nobody_elected", on="set_aside_result"), name="异议成立，重新计票")
-    annul = Event(unelected.to(candidates) | conclusion.to(candidates), name="重新组织选举")
-    confirm = Event(conclusion.to(closed, unless="nobody_elected", on="hand_to_filing"), name="确认选举结果")
+    recount = Event(
+        conclusion.to(counting, unless=("nobody_elected", "objections_unanswered"), on="set_aside_result"),
+        name="异议成立，重新计票",
+    )
+    annul = Event(
+        unelected.to(candidates) | conclusion.to(candidates, unless="objections_unanswered"), name="重新组织选举"
+    )
+    confirm = Event(
+        conclusion.to(
+            closed, unless=("nobody_elected", "objections_unanswered"), on=("record_objections", "hand_to_filing")
+        ),
+        name="确认选举结果",
+    )
     fail = Event(
         unelected.to(closed, on="set_failed")
         | objections.to(closed, unless="group_lives", on="set_failed")
@@ -198,8 +213,8 @@ class CommitteeFormation(Election, CaseType):
 
     facts = {
         "submit": Joint, "notify": Notify, "accept": Accept, "ask": Ask, "resubmit": Resubmit, "refuse": Reason, "withdraw": Reason,
-        "name_group": Group, "found_group": Settled, "recompose": Reason, "draft": Drafts, "call": Call, "recall": Reason,
-        "declare": CountedWithRules, "recount": Reason, "annul": Reason, "confirm": Settled, "fail": Reason,
+        "name_group": Group, "recompose": Reason, "draft": Drafts, "call": Call, "recall": Reason,
+        "declare": CountedWithRules, "recount": Reason, "annul": Reason, "fail": Reason,
     }  # fmt: skip
 
     may = {

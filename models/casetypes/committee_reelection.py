@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 from statemachine import Event
 
-from ..elections import FAILED, Call, Counted, Election, Group, Reason, Settled, already_open, term_of
+from ..case import Case
+from ..elections import FAILED, Call, Counted, Election, Group, Reason, only_one, term_of
 from ..people import Body, Desk
-from ..territory import Estate
 from .base import CaseType, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
 
 CAUSES: dict[str, Any] = {"term": "任期将满", "too_few": "委员人数不足", "other": "其他依法应当换届的情形"}
@@ -52,8 +52,8 @@ class CommitteeReelection(Election, CaseType):
         )
 
     @classmethod
-    def not_now(cls, session: Session, estate: Estate) -> str | None:
-        return already_open(session, "committee_reelection", cls.title, estate)
+    def opening(cls, session: Session, case: Case) -> None:
+        only_one(session, case)
 
     # --- stages ---
 
@@ -71,6 +71,7 @@ class CommitteeReelection(Election, CaseType):
         desk=Desk.APPLICANT,
         also=(Desk.STREET,),
         periods=(Period("election.group_publicity", "publicity_ends"),),
+        publicity=True,
         needs=(Need("公示照片"),),
     )
     objections = Stage("异议处理", desk=Desk.STREET, deadline="election.objections")
@@ -100,6 +101,7 @@ class CommitteeReelection(Election, CaseType):
         desk=Desk.APPLICANT,
         also=(Desk.STREET,),
         periods=(Period("election.result_publicity", "publicity_ends"),),
+        publicity=True,
         needs=(Need("公示照片"),),
     )
     conclusion = Stage("结果确认", desk=Desk.STREET, deadline="election.conclusion")
@@ -115,11 +117,13 @@ class CommitteeReelection(Election, CaseType):
     take_over = Event(report.to(group, unless="report_not_overdue"), name="逾期未报告，街道组织")
     name_group = Event(group.to(group_publicity, unless="group_wrong", on="set_group"), name="公示换届小组成员")
     publicity_ends = Event(
-        group_publicity.to(objections, on="record_publicity") | result_publicity.to(conclusion, on="record_publicity"),
+        group_publicity.to(objections) | result_publicity.to(conclusion),
         name="公示期满",
     )
-    found_group = Event(objections.to(register), name="换届小组成立")
-    recompose = Event(objections.to(group), name="异议成立，调整成员")
+    found_group = Event(
+        objections.to(register, unless="objections_unanswered", on="record_objections"), name="换届小组成立"
+    )
+    recompose = Event(objections.to(group, unless="objections_unanswered"), name="异议成立，调整成员")
     determine = Event(register.to(candidates, unless="register_not_settled", on="set_register"), name="核定投票权")
     call = Event(candidates.to(assembly, unless="candidates_wrong", on="set_call"), name="公告会议")
     window_opens = Event(assembly.to.itself(internal=True), name="公告期满，开始表决")
@@ -135,10 +139,20 @@ class CommitteeReelection(Election, CaseType):
         | counting.to(unelected, cond="is_second_round", unless=("decisions_wrong", "counts_wrong"), on="set_result"),
         name="认定表决结果",
     )
-    recount = Event(conclusion.to(counting, unless="nobody_elected", on="set_aside_result"), name="异议成立，重新计票")
-    annul = Event(unelected.to(candidates) | conclusion.to(candidates), name="重新组织选举")
+    recount = Event(
+        conclusion.to(counting, unless=("nobody_elected", "objections_unanswered"), on="set_aside_result"),
+        name="异议成立，重新计票",
+    )
+    annul = Event(
+        unelected.to(candidates) | conclusion.to(candidates, unless="objections_unanswered"), name="重新组织选举"
+    )
     confirm = Event(
-        conclusion.to(handover, unless="nobody_elected", on=("hand_to_filing", "set_hand_over")), name="确认选举结果"
+        conclusion.to(
+            handover,
+            unless=("nobody_elected", "objections_unanswered"),
+            on=("record_objections", "hand_to_filing", "set_hand_over"),
+        ),
+        name="确认选举结果",
     )
     handed_over = Event(handover.to(closed, unless="list_wrong"), name="移交完毕")
     fail = Event(
@@ -152,8 +166,8 @@ class CommitteeReelection(Election, CaseType):
     withdraw = Event(report.to(closed, unless="must_be_renewed"), name="撤回")
 
     facts = {
-        "submit": Report, "name_group": Group, "found_group": Settled, "recompose": Reason, "call": Call, "recall": Reason,
-        "declare": Counted, "recount": Reason, "annul": Reason, "confirm": Settled, "handed_over": HandedOver, "fail": Reason,
+        "submit": Report, "name_group": Group, "recompose": Reason, "call": Call, "recall": Reason,
+        "declare": Counted, "recount": Reason, "annul": Reason, "handed_over": HandedOver, "fail": Reason,
         "withdraw": Reason,
     }  # fmt: skip
 

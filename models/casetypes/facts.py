@@ -6,7 +6,7 @@ Ids, codes, integers and short texts only: facts are hashed, and JSONB gives flo
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -68,6 +68,18 @@ Cents = Annotated[
 ]
 Day = Annotated[date, AfterValidator(_within_ten_years)]
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_visible)]
+Scope = Annotated[
+    str,
+    Field(min_length=1, max_length=2000),
+    AfterValidator(_visible),
+    WithJsonSchema(
+        {
+            "type": "string", "minLength": 1, "maxLength": 2000,
+            "description": "全体业主；或者名册上的楼栋、单元、房号，用顿号隔开，例如：3栋、5栋1单元、7栋0101",
+        }
+    ),
+]  # fmt: skip
+"""Whom a charge to the maintenance fund falls on (`fund_charges.units_in`)."""
 Paragraph = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_visible)]
 
 SENTENCES = {
@@ -119,9 +131,21 @@ def parse(model: type[BaseModel], values: Mapping[str, Any] | None, at: datetime
         wrong = (
             first["ctx"]["error"] if first["type"] == "value_error" else SENTENCES.get(first["type"], "内容不符合要求")
         )
-        described = model.model_fields.get(str(first["loc"][0])) if first["loc"] else None
-        label = (described and described.title) or name or "填写内容"
+        label = _label(model, first["loc"]) or name or "填写内容"
         raise Invalid(f"{label}：{str(wrong).format(**first.get('ctx', {}))}。", field=name) from None
+
+
+def _label(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+    """What was wrong, in words: `出席情况第3行的姓名`."""
+    described = model.model_fields.get(str(loc[0])) if loc else None
+    if described is None:
+        return ""
+    label = described.title or ""
+    if len(loc) < 3 or not isinstance(loc[1], int):
+        return label
+    inner = next((one for one in get_args(described.annotation) if isinstance(one, type)), None)
+    within = inner.model_fields.get(str(loc[2])) if inner and issubclass(inner, BaseModel) else None
+    return f"{label}第{loc[1] + 1}行" + (f"的{within.title}" if within and within.title else "")
 
 
 class Wrong(str):

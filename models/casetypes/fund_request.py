@@ -1,35 +1,31 @@
 """维修资金使用: an estate asks to spend its maintenance fund, from the site check to the settled account."""
 
 from datetime import date, timedelta
-from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from statemachine import Event
 
 from ..decisions import decision_for, held
+from ..fund_charges import EVERYBODY
 from ..money import yuan
 from ..people import Desk
-from ..publicity import Publicity
-from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
-
-EXCLUSIONS: dict[str, Any] = {
-    "developer_liability": "应由建设单位或者施工单位承担的保修责任",
-    "utility_lines": "应由供水、供电、供气、通信等专营单位承担的管线和设施",
-    "wrongdoer": "人为损坏应由当事人承担的",
-    "psc_contract": "物业服务合同约定应由物业服务企业承担的",
-}
-"""What the fund may not pay for: 住宅专项维修资金管理办法 (165号令) Art. 25."""
-Exclusion = Literal["developer_liability", "utility_lines", "wrongdoer", "psc_contract"]
-Excluded = Annotated[
-    list[Exclusion],
-    Field(
-        default_factory=list,
-        title="属于不得列支的情形",
-        description="都不属于的，不用勾选",
-        max_length=4,
-        json_schema_extra={"x-titles": EXCLUSIONS},
-    ),
-]
+from .base import (
+    CaseType,
+    Cents,
+    Day,
+    Facts,
+    Line,
+    Move,
+    Need,
+    Paper,
+    Paragraph,
+    Period,
+    Reopening,
+    Scope,
+    Stage,
+    Wrong,
+)
+from .payments import RESTATED, Approve, Ask, Cancel, Excluded, Paid, Payments, Reason, Returned, Rework
 
 
 class Plan(Facts):
@@ -40,6 +36,8 @@ class Plan(Facts):
 
 class Publish(Facts):
     budget: Cents | None = Field(default=None, title="预算金额（元）")
+    notice: Paragraph | None = Field(default=None, title="公示内容")
+    scope: Scope | None = Field(default=None, title="列支范围")
     places: list[Line] = Field(default_factory=list, title="公示地点", max_length=10)
 
 
@@ -67,10 +65,7 @@ class Submit(Facts):
     payee: Line = Field(title="收款单位（施工单位）")
     finish_by: Day = Field(title="合同约定竣工日")
     statement: Paragraph | None = Field(default=None, title="申请说明")
-
-
-class Ask(Facts):
-    items: list[Line] = Field(title="需要补正的材料或内容", min_length=1, max_length=30)
+    scope: Scope | None = Field(default=None, title="列支范围")
 
 
 class Resubmit(Facts):
@@ -78,23 +73,7 @@ class Resubmit(Facts):
     works: Line | None = Field(default=None, title="工程内容")
     payee: Line | None = Field(default=None, title="收款单位（施工单位）")
     finish_by: Day | None = Field(default=None, title="合同约定竣工日")
-
-
-class Reason(Facts):
-    reason: Paragraph = Field(title="理由")
-
-
-class Approve(Facts):
-    amount: Cents | None = Field(default=None, title="本次划拨金额（元）")
-
-
-class Paid(Facts):
-    paid_on: Day = Field(title="拨付日期")
-    receipt: Line | None = Field(default=None, title="银行回单号")
-
-
-class Cancel(Reason):
-    owed: Cents = Field(default=0, title="已完工程应付金额（元）")
+    scope: Scope | None = Field(default=None, title="列支范围")
 
 
 class Settled(Facts):
@@ -103,16 +82,11 @@ class Settled(Facts):
     settlement: Cents | None = Field(default=None, title="结算金额（元）")
 
 
-class Rework(Reason):
-    finish_by: Day = Field(title="返工后竣工日")
+class Apply(Settled):
+    scope: Scope | None = Field(default=None, title="列支范围")
 
 
-class Returned(Facts):
-    amount: Cents = Field(title="退回金额（元）")
-    returned_on: Day = Field(title="退回日期")
-
-
-class FundRequest(CaseType):
+class FundRequest(Payments, CaseType):
     """维修资金使用: an estate asks to spend its maintenance fund (Civil Code 278, 281; 165号令 Arts. 22–25)."""
 
     title = "维修资金使用"
@@ -123,7 +97,7 @@ class FundRequest(CaseType):
 
         works: Line = Field(title="工程内容")
         budget: Cents = Field(gt=0, title="预算金额（元）")
-        scope: Line = Field(default="全体业主", title="列支范围")
+        scope: Scope = Field(default=EVERYBODY, title="列支范围")
 
     # --- stages: domain of the national procedure (165号令) and Shenzhen's delegation to the districts ---
 
@@ -142,6 +116,7 @@ class FundRequest(CaseType):
         "方案公示",
         desk=Desk.APPLICANT,
         periods=(Period("fund.plan_publicity", "publicity_ends"),),
+        publicity=True,
         needs=(Need("公示照片"),),
     )
     decision = Stage(
@@ -156,6 +131,7 @@ class FundRequest(CaseType):
         "结果公示",
         desk=Desk.APPLICANT,
         periods=(Period("fund.result_publicity", "publicity_ends"),),
+        publicity=True,
         needs=(Need("公示照片"),),
     )
     application = Stage(
@@ -212,11 +188,13 @@ class FundRequest(CaseType):
     )
     review_cost = Event(planning.to(cost_review), name="送造价审核")
     publish = Event(
-        planning.to(plan_publicity, on="set_budget") | cost_review.to(plan_publicity, on="set_budget"), name="公示方案"
+        planning.to(plan_publicity, unless="scope_unknown", on="set_budget")
+        | cost_review.to(plan_publicity, unless="scope_unknown", on="set_budget"),
+        name="公示方案",
     )
     revise = Event(plan_publicity.to(planning), name="修改方案")
     publicity_ends = Event(
-        plan_publicity.to(decision, on="record_publicity") | result_publicity.to(application, on="record_publicity"),
+        plan_publicity.to(decision) | result_publicity.to(application),
         name="公示期满",
     )
     window_opens = Event(decision.to.itself(internal=True), name="通知期满，开始表决")
@@ -227,7 +205,14 @@ class FundRequest(CaseType):
         name="通过",
     )
     failed = Event(decision.to(closed, unless=("window_has_not_ended", "tally_says_passed")), name="未通过")
-    submit = Event(application.to(intake, unless="finish_day_is_past", on="set_contract"), name="提交申请")
+    submit = Event(
+        application.to(
+            intake,
+            unless=("objections_unanswered", "finish_day_is_past", "scope_is_decided", "scope_unknown"),
+            on=("set_contract", "check_allocation"),
+        ),
+        name="提交申请",
+    )
     accept = Event(intake.to(review), name="受理")
     ask = Event(
         intake.to(correction, unless="asked_before", on="remember_asker")
@@ -236,9 +221,9 @@ class FundRequest(CaseType):
         name="要求补正",
     )
     resubmit = Event(
-        correction.to(intake, cond="asked_by_intake", on="set_contract")
-        | correction.to(review, cond="asked_by_review", on="set_contract")
-        | correction.to(final_review, cond="asked_by_final_review", on="set_contract"),
+        correction.to(intake, cond="asked_by_intake", unless=RESTATED, on=("set_contract", "check_allocation"))
+        | correction.to(review, cond="asked_by_review", unless=RESTATED, on=("set_contract", "check_allocation"))
+        | correction.to(final_review, cond="asked_by_final_review", unless=RESTATED, on="set_contract"),
         name="提交补正",
     )
     lapse = Event(
@@ -250,14 +235,19 @@ class FundRequest(CaseType):
     )
     refuse = Event(intake.to(closed) | review.to(closed) | final_review.to(settlement), name="不予通过")
     approve = Event(
-        review.to(first_payment, unless="first_amount_wrong", on="set_first_payment")
-        | final_review.to(final_payment, cond="something_remains", unless="final_amount_wrong", on="set_final_payment")
+        review.to(first_payment, unless=("first_amount_wrong", "balances_short"), on="set_first_payment")
+        | final_review.to(
+            final_payment,
+            cond="something_remains",
+            unless=("final_amount_wrong", "balances_short"),
+            on="set_final_payment",
+        )
         | final_review.to(publication, cond="nothing_remains", unless="final_amount_wrong"),
         name="同意划拨",
     )
     paid = Event(
-        first_payment.to(works, unless="paid_in_future", on="book_payment")
-        | final_payment.to(publication, unless="paid_in_future", on="book_payment"),
+        first_payment.to(works, unless=("paid_in_future", "balances_short"), on="book_payment")
+        | final_payment.to(publication, unless=("paid_in_future", "balances_short"), on="book_payment"),
         name="已拨付",
     )
     bounced = Event(
@@ -266,11 +256,15 @@ class FundRequest(CaseType):
     finished = Event(works.to(acceptance), name="完工")
     cancel = Event(works.to(refund, unless="owed_above_paid", on="settle_cancelled"), name="取消工程")
     rework = Event(acceptance.to(works, unless="finish_day_is_past", on="set_contract"), name="返工")
-    apply = Event(settlement.to(final_review, unless="settlement_above_budget", on="set_settlement"), name="申请尾款")
-    published = Event(
-        publication.to(refund, cond="paid_too_much") | publication.to(closed, cond="paid_exactly"), name="已公布归档"
+    apply = Event(
+        settlement.to(final_review, unless=("settlement_above_budget", *RESTATED), on="set_settlement"),
+        name="申请尾款",
     )
-    returned = Event(refund.to(closed, unless="returns_another_amount", on="book_refund"), name="已退回")
+    published = Event(
+        publication.to(refund, cond="paid_too_much") | publication.to(closed, cond="paid_exactly", on="sum_up"),
+        name="已公布归档",
+    )
+    returned = Event(refund.to(closed, unless="returns_another_amount", on=("book_refund", "sum_up")), name="已退回")
     withdraw = Event(
         need.to(closed)
         | planning.to(closed)
@@ -287,7 +281,7 @@ class FundRequest(CaseType):
 
     facts = {
         "plan": Plan, "enter_decided": Decided, "review_cost": CostReview, "publish": Publish, "revise": Reason,
-        "passed": {"acceptance": Settled}, "apply": Settled, "submit": Submit, "ask": Ask, "resubmit": Resubmit, "lapse": Facts, "refuse": Reason,
+        "passed": {"acceptance": Settled}, "apply": Apply, "submit": Submit, "ask": Ask, "resubmit": Resubmit, "lapse": Facts, "refuse": Reason,
         "approve": Approve, "paid": Paid, "bounced": Reason, "cancel": Cancel, "rework": Rework, "returned": Returned,
         "withdraw": Reason,
     }  # fmt: skip
@@ -332,22 +326,6 @@ class FundRequest(CaseType):
     reopening = Reopening("review")
 
     # --- obstacles: the sentence a refused person reads ---
-
-    def excluded_item(self, move: Move) -> str | None:
-        facts = move.facts
-        if facts is None:
-            return None
-        if facts.excluded:
-            return Wrong(
-                "excluded",
-                f"不得从维修资金列支：{EXCLUSIONS[facts.excluded[0]]}（住宅专项维修资金管理办法第二十五条）。",
-            )
-        if not facts.warranty_expired:
-            return Wrong(
-                "warranty_expired",
-                "保修期未满的，由建设单位承担保修责任，不得使用维修资金（住宅专项维修资金管理办法第十八条、第二十五条）。",
-            )
-        return None
 
     def decision_not_usable(self, move: Move) -> str | None:
         if move.facts is None:
@@ -408,33 +386,16 @@ class FundRequest(CaseType):
             return decision.why_not()
         return "计票结果为通过，不能认定未通过。" if decision and decision.ordinary_passed else None
 
-    def finish_day_is_past(self, move: Move) -> str | None:
-        day = move.facts and move.facts.finish_by
-        return Wrong("finish_by", f"竣工日 {day} 不能早于今天。") if day and day < move.today else None
-
-    def asked_before(self, move: Move) -> str | None:
-        return "补正只能一次性告知，本件已经要求过补正。" if move.case.details.get("asked_by") else None
-
-    def not_the_asking_desk(self, move: Move) -> str | None:
-        from ..access import desks_of
-
-        asker = type(self).stage(move.case.details["asked_by"])
-        if asker.desk in desks_of(move.by, move.case):
-            return None
-        return f"补正由{asker.desk and asker.desk.title}要求，只能由其终止。"
-
-    def correction_not_overdue(self, move: Move) -> str | None:
-        clock = move.running("deadline")
-        return f"补正期限至 {clock.due_day} 24时届满，届满前不能终止。" if clock and move.at < clock.due_at else None
-
     def first_amount_wrong(self, move: Move) -> str | None:
         amount = move.facts and move.facts.amount
-        budget = move.case.details["budget"]
+        budget, paid = move.case.details["budget"], move.case.details.get("paid", 0)
         if move.facts is None:
             return None
         if not amount:
             return Wrong("amount", "请填写首期款金额。")
-        return Wrong("amount", f"首期款 {yuan(amount)} 元超过预算 {yuan(budget)} 元。") if amount > budget else None
+        before = f"加上已拨付的 {yuan(paid)} 元" if paid else ""
+        above = amount + paid > budget
+        return Wrong("amount", f"首期款 {yuan(amount)} 元{before}超过预算 {yuan(budget)} 元。") if above else None
 
     def settlement_missing(self, move: Move) -> str | None:
         missing = move.facts is not None and move.facts.settlement is None
@@ -447,30 +408,6 @@ class FundRequest(CaseType):
             return Wrong("settlement", f"{over}，超出部分须另行决定。")
         return None
 
-    def final_amount_wrong(self, move: Move) -> str | None:
-        amount = move.facts and move.facts.amount
-        remains = max(move.case.details["settlement"] - move.case.details["paid"], 0)
-        if amount is not None and amount != remains:
-            due = f"尾款应为 {yuan(remains)} 元（结算金额减去已拨付金额）"
-            return Wrong("amount", f"{due}，填写的是 {yuan(amount)} 元。")
-        return None
-
-    def paid_in_future(self, move: Move) -> str | None:
-        day = move.facts and move.facts.paid_on
-        return Wrong("paid_on", f"拨付日期 {day} 不能晚于今天。") if day and day > move.today else None
-
-    def owed_above_paid(self, move: Move) -> str | None:
-        owed, paid = move.facts and move.facts.owed, move.case.details["paid"]
-        above = owed and owed > paid
-        return Wrong("owed", f"应付金额 {yuan(owed)} 元超过已拨付的 {yuan(paid)} 元。") if above else None
-
-    def returns_another_amount(self, move: Move) -> str | None:
-        due = move.case.details["paid"] - move.case.details["settlement"]
-        amount = move.facts and move.facts.amount
-        if amount is not None and amount != due:
-            return Wrong("amount", f"应退回 {yuan(due)} 元，填写的是 {yuan(amount)} 元。")
-        return None
-
     # --- which branch ---
 
     def asked_by_intake(self, move: Move) -> bool:
@@ -478,24 +415,6 @@ class FundRequest(CaseType):
 
     def asked_by_review(self, move: Move) -> bool:
         return move.case.details.get("asked_by") == "review"
-
-    def asked_by_final_review(self, move: Move) -> bool:
-        return move.case.details.get("asked_by") == "final_review"
-
-    def asked_before_payment(self, move: Move) -> bool:
-        return not self.asked_by_final_review(move)
-
-    def something_remains(self, move: Move) -> bool:
-        return bool(move.case.details["settlement"] > move.case.details["paid"])
-
-    def nothing_remains(self, move: Move) -> bool:
-        return not self.something_remains(move)
-
-    def paid_too_much(self, move: Move) -> bool:
-        return bool(move.case.details["settlement"] < move.case.details["paid"])
-
-    def paid_exactly(self, move: Move) -> bool:
-        return not self.paid_too_much(move)
 
     # --- what is remembered ---
 
@@ -509,40 +428,13 @@ class FundRequest(CaseType):
     def set_budget(self, move: Move) -> None:
         if move.facts.budget:
             move.details["budget"] = move.facts.budget
-        move.details["places"] = move.facts.places
-
-    def record_publicity(self, move: Move) -> None:
-        clock = move.running("period")
-        assert clock is not None
-        move.rows.append(Publicity.of(clock, move.case.stage, move.case.details.get("places", [])))
+        move.details |= {"places": move.facts.places, "notice": move.facts.notice}
+        if move.facts.scope:
+            move.details["scope"] = move.facts.scope
 
     def set_contract(self, move: Move) -> None:
-        stated = move.facts.model_dump(mode="json", include={"works", "payee", "finish_by"}, exclude_none=True)
+        stated = move.facts.model_dump(mode="json", include={"works", "payee", "finish_by", "scope"}, exclude_none=True)
         move.details.update(stated)
-
-    def remember_asker(self, move: Move) -> None:
-        move.details["asked_by"] = move.case.stage
 
     def set_first_payment(self, move: Move) -> None:
         move.details["to_pay"] = move.facts.amount
-
-    def set_final_payment(self, move: Move) -> None:
-        remains = move.case.details["settlement"] - move.case.details["paid"]
-        move.details["to_pay"] = move.record["amount"] = remains
-
-    def unset_payment(self, move: Move) -> None:
-        move.details.pop("to_pay")
-
-    def book_payment(self, move: Move) -> None:
-        move.record["amount"] = move.details.pop("to_pay")
-        move.details["paid"] = move.details.get("paid", 0) + move.record["amount"]
-
-    def set_settlement(self, move: Move) -> None:
-        if move.facts.settlement is not None:
-            move.details["settlement"] = move.facts.settlement
-
-    def settle_cancelled(self, move: Move) -> None:
-        move.details["settlement"] = move.facts.owed
-
-    def book_refund(self, move: Move) -> None:
-        move.details["refunded"] = move.facts.amount

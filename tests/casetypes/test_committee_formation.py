@@ -105,6 +105,7 @@ def test_a_first_committee_from_the_signatures_to_the_filing(session: Session, c
     assert case.stage == "group" and running(session, case).due_day == date(2025, 10, 20)
     cast.fires(case, "clerk", "name_group", "2025-08-25 09:00", members=GROUP, places=["1栋大堂", "小区公告栏"])
     assert running(session, case, "period").due_day == date(2025, 9, 1)
+    raised = case.object("孙艺未参加推荐会", by=cast.clerk, at=at("2025-08-29 09:00"), name="张秋", unit="2栋0101")
     shift(session, "2025-09-01 23:59")
     assert case.stage == "group_publicity"
     shift(session, "2025-09-02 00:00")
@@ -112,8 +113,15 @@ def test_a_first_committee_from_the_signatures_to_the_filing(session: Session, c
     hung = session.scalars(select(Publicity).where(col(Publicity.case_id) == case.id)).one()
     assert (hung.from_day, hung.to_day, hung.places) == (date(2025, 8, 26), date(2025, 9, 1), ["1栋大堂", "小区公告栏"])
 
-    objection = {"objection": "孙艺未参加推荐会", "answer": "经查推荐程序合规，不予采纳"}
-    cast.fires(case, "clerk", "found_group", "2025-09-03 09:00", objections=[objection])
+    # what an owner objected to is answered by the street before the group is founded
+    with pytest.raises(Conflict, match="还有1条没有答复"):
+        cast.fires(case, "clerk", "found_group", "2025-09-03 09:00")
+    answer = {"objection": raised.id, "answer": "经查推荐程序合规，不予采纳", "upheld": False}
+    with pytest.raises(Forbidden):
+        cast.fires(case, "owner", "answer_objection", "2025-09-03 09:00", **answer)
+    cast.fires(case, "clerk", "answer_objection", "2025-09-03 09:00", **answer)
+    event = cast.fires(case, "clerk", "found_group", "2025-09-03 09:00")
+    assert event.facts["objections"] == 1
     assert case.stage == "register" and running(session, case).due_day == date(2025, 9, 18)
     event = cast.fires(case, "clerk", "determine", "2025-09-05 09:00")
     assert (event.facts["units"], event.facts["heads"], event.facts["area"]) == (60, 60, "6000.00")
@@ -154,7 +162,7 @@ def test_a_first_committee_from_the_signatures_to_the_filing(session: Session, c
     assert running(session, filing).due_day == date(2025, 11, 13)
     assert events_of(session, case)[-1].facts["cases"] == [filing.number]
     assert titles(session, case) == [
-        "受理通知书", "成员名单公告", "业主大会会议公告", "选举结果公告", "选举结果确认书",
+        "受理通知书", "成员名单公告", "异议答复书", "业主大会会议公告", "选举结果公告", "选举结果确认书",
     ]  # fmt: skip
     assert all(one.resting(session) == case for one in decisions(session, motions))
 
