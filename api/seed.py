@@ -144,7 +144,6 @@ PLACES = (
         (Officer("贾静", Role.COMMITTEE),),
         (64,),
         owner=Officer("段辉", Role.OWNER),
-        term=140,
     ),
     Place(
         "梅林翠苑",

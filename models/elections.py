@@ -43,7 +43,7 @@ MOTIONS = {"rules": "业主大会议事规则", "covenant": "管理规约", "ele
 RECOMMENDED: dict[str, Any] = {
     "party": "社区党组织推荐", "residents": "居民委员会推荐", "owners": "业主联名推荐", "self": "自荐",
 }  # fmt: skip
-FAILED = {"committee_formation": "筹备未成", "committee_reelection": "换届未成"}
+FAILED = {"committee_formation": "筹备失败", "committee_reelection": "换届失败"}
 """By type, the outcome of a case in which preparations were made and no committee came about."""
 LONGEST_LIST = 20
 
@@ -205,6 +205,7 @@ class Election:
     """Guards and memories of the stages in common; a case type inherits them beside `CaseType`."""
 
     answers: ClassVar[Desk | None] = Desk.STREET
+    remembers: ClassVar[Mapping[str, str]] = {"elected_on": "选举认定之日", "result": "选举结果"}
     rules: ClassVar[str]
     """The family of rules for the group: `formation` or `reelection`."""
     group_title: ClassVar[str]
@@ -397,13 +398,14 @@ class Election:
             for rank, one in enumerate(elected[:all_seats], start=1)
         ]
         details["elected_on"] = move.today.isoformat()
+        details["result"] = _in_words(details["elected"])
         move.record["elected"] = details["elected"]
         move.record["passed"] = [MOTIONS[motion] for motion in self.motions if motion in details["passed"]]
 
     def set_aside_result(self, move: Move) -> None:
         """As it was before the vote was counted."""
         move.details.update(move.details.pop("before"))
-        move.details["decision"] = None
+        move.details |= {"decision": None, "result": None}
 
     def start_second_round(self, move: Move) -> None:
         self.set_result(move)
@@ -492,6 +494,12 @@ def _no_owner(move: Move, field: str, people: list[tuple[str, str | None]]) -> W
         return wrong
     strangers = [f"{name}（{unit}）" for name, unit in people if not is_owner(units[unit or ""], name)]
     return Wrong(field, f"不是名册中该房号的业主：{'、'.join(strangers)}。") if strangers else None
+
+
+def _in_words(elected: list[dict[str, Any]]) -> str:
+    posts = {"委员": "member", "候补委员": "alternate"}
+    named = {title: "、".join(one["name"] for one in elected if one["post"] == post) for title, post in posts.items()}
+    return "；".join(f"{title}：{names}" for title, names in named.items() if names)
 
 
 def _passing(counts: list[Count], taking_part: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -256,6 +256,8 @@ class CaseType(StateChart[_Seat]):
     enterable_afterwards: ClassVar[set[str]] = set()
     """Events whose day may lie before they are typed (补录)."""
     reopening: ClassVar[Reopening | None] = None
+    remembers: ClassVar[Mapping[str, str]] = {}
+    """What its actions put into `Case.details` beside what was stated, as texts: name → what the case page calls it."""
     consults: ClassVar[tuple[str, ...]] = ()
     """Rules that its conditions go by, beside those that limit its stages: amounts, shares, numbers, lists (`Move.rule`)."""
     opened_by: ClassVar[tuple[str, ...]] = ("company",)

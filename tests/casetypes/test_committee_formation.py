@@ -199,7 +199,7 @@ def test_two_rounds_without_quorum_end_the_preparation_in_writing(session: Sessi
     assert case.stage == "unelected" and running(session, case).due_day == date(2025, 12, 30)
     cast.fires(case, "clerk", "fail", "2025-12-17 09:00", reason="两轮参与人数均未达到三分之二")
     shift(session, "2025-12-17 09:05")
-    assert case.outcome == "筹备未成" and failed(case) and case.details["failed_on"] == "2025-12-17"
+    assert case.outcome == "筹备失败" and failed(case) and case.details["failed_on"] == "2025-12-17"
     assert titles(session, case)[-3:] == ["第二轮表决公告", "表决结果告知书", "未选举产生业主委员会告知书"]
     assert verify(events_of(session, case)) is None
 

@@ -156,7 +156,7 @@ def test_a_re_election_that_came_to_nothing_is_put_in_writing(session: Session, 
     assert case.stage == "unelected"
     cast.fires(case, "clerk", "fail", "2026-03-20 09:00", reason="两轮参与人数均不足")
     shift(session, "2026-03-20 09:05")
-    assert case.outcome == "换届未成" and failed(case) and papers(session, case)[-1] == "未选举产生业主委员会告知书"
+    assert case.outcome == "换届失败" and failed(case) and papers(session, case)[-1] == "未选举产生业主委员会告知书"
     # the watch does not begin again what has failed; the street may
     done = watch_terms(session, at("2026-03-21 07:15"))
     assert done and done.opened == 0
