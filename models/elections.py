@@ -307,7 +307,7 @@ class Election:
 
     def set_call(self, move: Move) -> None:
         stated = move.facts.model_dump(mode="json", include={"seats", "alternates", "candidates", "places"})
-        move.details.update(stated | {"round": 1, "passed": {}, "decisions": [], "elected": []})
+        move.details.update(stated | {"round": 1, "passed": {}, "decisions": [], "elected": [], "result": None})
 
     def voting_has_begun(self, move: Move) -> str | None:
         clock = move.running("period")

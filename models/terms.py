@@ -1,5 +1,6 @@
 """任期: which committees' terms near their end, and the re-elections and reminders that follow from it (`flows/term_watch.py`)."""
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -8,6 +9,7 @@ from sqlmodel import Session, col
 
 from .case import SYSTEM, Case, CaseEvent
 from .committees import Committee
+from .editions import calendar
 from .errors import Conflict
 from .people import Body
 from .rules import rulebook
@@ -133,21 +135,33 @@ def _has_reelection() -> ColumnElement[bool]:
 
 
 def _is_near(session: Session, estate: Estate, committee: Committee, rule_id: str, today: date) -> bool:
-    days = rulebook(session).in_force(rule_id, today, estate.path).limit.value
-    return committee.to_day is not None and committee.to_day - today <= timedelta(days=days)
+    return today >= _mark(session, committee, rule_id, today, estate.path)
 
 
 def _was_open_before(session: Session, case: Case, committee: Committee, rule_id: str) -> bool:
     """Whether it was open before the mark was reached: who has just been told of a re-election is not reminded of it."""
+    return case.law_day < _mark(session, committee, rule_id, case.law_day, case.path)
+
+
+def _mark(session: Session, committee: Committee, rule_id: str, law_day: date, path: str) -> date:
+    """The day that lies as long before the last day of the term as the rule says."""
     assert committee.to_day is not None
-    days = rulebook(session).in_force(rule_id, case.law_day, case.path).limit.value
-    return case.law_day < committee.to_day - timedelta(days=days)
+    limit = rulebook(session).in_force(rule_id, law_day, path).limit
+    if limit.unit == "wd":
+        return calendar(session).add_working(committee.to_day, -limit.value)
+    if limit.unit == "mo":
+        years, month = divmod(committee.to_day.year * 12 + committee.to_day.month - 1 - limit.value, 12)
+        return date(years, month + 1, min(committee.to_day.day, monthrange(years, month + 1)[1]))
+    return committee.to_day - timedelta(days=limit.value)
 
 
 def _longest(session: Session, today: date) -> int:
-    """The most days before the end of a term at which any place has its re-election opened."""
+    """How many days before the end of a term at most any place has its re-election opened."""
     versions = rulebook(session).versions().get(OPENS, [])
-    return max((rule.limit.value for rule in versions if rule.holds_on(today)), default=0)
+    days = {"d": 1, "mo": 31, "wd": 3}
+    return max(
+        (rule.limit.value * days.get(rule.limit.unit, 1) for rule in versions if rule.holds_on(today)), default=0
+    )
 
 
 def _of_term(committee: Committee, today: date) -> str:

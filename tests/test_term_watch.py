@@ -121,14 +121,25 @@ def test_who_has_reported_is_left_alone(session: Session, cast: Cast) -> None:
     assert watch(session, "2026-04-01 07:15") == (0, 0)
 
 
-def test_a_place_may_have_its_re_elections_opened_at_another_time(session: Session, cast: Cast) -> None:
+@pytest.mark.parametrize(
+    ("value", "day_before", "day"),
+    [
+        ("200d", "2025-12-11", "2025-12-12"),
+        ("4mo", "2026-02-27", "2026-02-28"),
+        # ten working days before Tuesday, 30 June 2026, with 端午 on the 19th: the 15th
+        ("10wd", "2026-06-14", "2026-06-15"),
+    ],
+)
+def test_a_place_may_have_its_re_elections_opened_at_another_time(
+    session: Session, cast: Cast, value: str, day_before: str, day: str
+) -> None:
     committees(session, "2026-06-30")
     shipped = session.scalars(select(Rule).where(col(Rule.id) == "term.open")).one()
-    own = shipped.model_dump(exclude={"pk"}) | {"version": 2, "area_path": "/4403/440304/", "value": "200d"}
+    own = shipped.model_dump(exclude={"pk"}) | {"version": 2, "area_path": "/4403/440304/", "value": value}
     session.add(Rule.model_validate(own))
     session.flush()
-    assert watch(session, "2025-12-11 07:15") == (0, 0)
-    assert watch(session, "2025-12-12 07:15") == (1, 0)
+    assert watch(session, f"{day_before} 07:15") == (0, 0)
+    assert watch(session, f"{day} 07:15") == (1, 0)
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ class CommitteeFiling(CaseType):
     title = "业主委员会备案"
     prefix = "BA"
     opened_by = ("committee",)
-    remembers = {"vacated": "职务终止的委员", "coopted": "递补的委员", "code": "统一社会信用代码"}
+    remembers = {"vacated": "职务终止的委员", "coopted": "递补的委员"}
 
     class Details(BaseModel):
         model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)

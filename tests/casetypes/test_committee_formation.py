@@ -1,5 +1,6 @@
 """业主委员会成立, told as it happens in 莲花北村. Due days were worked out by hand on the calendar of 2025 and 2026."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,7 @@ from models.documents import Document
 from models.elections import failed
 from models.errors import Conflict, Forbidden, Invalid
 from models.links import arising
+from models.notices import Trouble
 from models.people import Body
 from models.publicity import Publicity
 from models.territory import Unit
@@ -36,6 +38,13 @@ from .elections import (
 )
 
 WINDOW = ("2025-10-03", "2025-10-12")
+
+
+@pytest.fixture(autouse=True)
+def every_paper_can_be_written(session: Session) -> Iterator[None]:
+    yield
+    shift(session, "2031-01-06 09:00")
+    assert session.scalars(select(Trouble)).all() == []
 
 
 @pytest.fixture
@@ -116,7 +125,7 @@ def test_a_first_committee_from_the_signatures_to_the_filing(session: Session, c
     # what an owner objected to is answered by the street before the group is founded
     with pytest.raises(Conflict, match="还有1条没有答复"):
         cast.fires(case, "clerk", "found_group", "2025-09-03 09:00")
-    answer = {"objection": raised.id, "answer": "经查推荐程序合规，不予采纳", "upheld": False}
+    answer: dict[str, Any] = {"objection": raised.id, "answer": "经查推荐程序合规，不予采纳", "upheld": False}
     with pytest.raises(Forbidden):
         cast.fires(case, "owner", "answer_objection", "2025-09-03 09:00", **answer)
     cast.fires(case, "clerk", "answer_objection", "2025-09-03 09:00", **answer)

@@ -1,5 +1,6 @@
 """业主委员会换届, told as it happens in 莲花北村. Due days were worked out by hand on the calendar of 2026."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -13,6 +14,7 @@ from models.documents import Document
 from models.elections import failed
 from models.errors import Conflict, Forbidden, Invalid
 from models.links import arising
+from models.notices import Trouble
 from models.people import Body
 from models.terms import watch_terms
 
@@ -23,6 +25,13 @@ HANDED = [
     {"kind": "账目", "what": "共有资金账册5本", "received_by": "王夏"}, {"kind": "档案", "what": "会议记录32卷", "received_by": "王夏"},
     {"kind": "印章", "what": "印章2枚", "received_by": "李冬"},
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def every_paper_can_be_written(session: Session) -> Iterator[None]:
+    yield
+    shift(session, "2031-01-06 09:00")
+    assert session.scalars(select(Trouble)).all() == []
 
 
 def only_case(session: Session) -> Case:
