@@ -460,10 +460,12 @@ class Case(SQLModel, table=True):
         facts = {"erased_seq": event.seq, "reason": reason}
         return self._record(session, "erase", self.stage, by, None, at, at, facts)
 
-    def remember(self, name: str, facts: dict[str, Any], *, by: Actor, at: datetime) -> CaseEvent:
+    def remember(
+        self, name: str, facts: dict[str, Any], *, by: Actor, at: datetime, note: str | None = None
+    ) -> CaseEvent:
         """A line about what was done to this case from outside; moves nothing."""
         session, _ = self._lock()
-        return self._record(session, name, self.stage, by, None, at, at, facts)
+        return self._record(session, name, self.stage, by, None, at, at, facts, note)
 
     def move(self, session: Session, by: Actor, at: datetime, clocks: list[Clock]) -> Move:
         """A question rather than a deed: what `access.moves` asks with."""

@@ -115,12 +115,9 @@ def _remind(
     ]
     for case in cases:
         committee = late[case.estate_id]
-        facts = {
-            "rule": rule_id,
-            "term_to": f"{committee.to_day}",
-            "why": f"{_of_term(committee, today)}，尚未提交书面报告。",
-        }
-        case.remember("term_reminder", facts, by=SYSTEM, at=max(at, case.last_at))
+        facts = {"rule": rule_id, "term_to": f"{committee.to_day}"}
+        why = f"{_of_term(committee, today)}，尚未提交书面报告。"
+        case.remember("term_reminder", facts, by=SYSTEM, at=max(at, case.last_at), note=why)
     return len(cases)
 
 

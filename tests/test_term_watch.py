@@ -98,12 +98,18 @@ def test_who_has_not_reported_is_reminded_at_each_mark_once(session: Session, ca
     (case,) = opened(session)
     line = events_of(session, case)[-1]
     assert line.name == "term_reminder" and line.by_id is None
-    assert line.facts["why"] == "业主委员会任期至2026-06-30届满，距届满150日，尚未提交书面报告。"
+    assert line.note == "业主委员会任期至2026-06-30届满，距届满150日，尚未提交书面报告。"
     shift(session, "2026-01-31 08:30")
     told = session.scalars(
         select(Notice).where(col(Notice.person_id) == cast.committee.id, col(Notice.event_id) == line.id)
     )
-    assert "任期将满提醒" in told.one().text
+    assert told.one().text.endswith(
+        "“任期将满提醒”，现到“书面报告”环节。业主委员会任期至2026-06-30届满，距届满150日，尚未提交书面报告。"
+    )
+    first = select(Notice).where(
+        col(Notice.person_id) == cast.committee.id, col(Notice.event_id) == events_of(session, case)[0].id
+    )
+    assert "距届满179日，系统自动登记换届。" in session.scalars(first).one().text
     assert [watch(session, f"{day} 07:15") for day in ("2026-04-01", "2026-04-02")] == [(0, 1), (0, 0)]
     assert verify(events_of(session, case)) is None
 
