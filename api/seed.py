@@ -56,8 +56,8 @@ class Place(NamedTuple):
     buildings: tuple[int, ...] = ()
     owner: Officer | None = None
     """Who speaks for owners that ask together (业主联名)."""
-    term: int = 900
-    """In how many days the term of its committee ends."""
+    term: int | None = 900
+    """In how many days the term of its committee ends; None: it was never filed."""
 
 
 OFFICES = (
@@ -144,6 +144,7 @@ PLACES = (
         (Officer("贾静", Role.COMMITTEE),),
         (64,),
         owner=Officer("段辉", Role.OWNER),
+        term=None,
     ),
     Place(
         "梅林翠苑",
@@ -236,8 +237,8 @@ def _people_and_places(session: Session, today: date) -> None:
         session.flush()
         staff.hire(place.committee, community.path, body=committee)
         staff.hire([place.owner] if place.owner else [], community.path, body=owners, estate=estate)
-        if committee:
-            _seat(session, place, estate, committee, today)
+        if committee and place.term:
+            _seat(session, place, estate, committee, today, today + timedelta(days=place.term))
     absent, substitute = (staff.people[name].id for name in ON_LEAVE)
     session.add(
         Substitution(
@@ -250,12 +251,12 @@ def _people_and_places(session: Session, today: date) -> None:
     session.flush()
 
 
-def _seat(session: Session, place: Place, estate: Estate, body: Body, today: date) -> None:
+def _seat(session: Session, place: Place, estate: Estate, body: Body, today: date, to_day: date) -> None:
     """Put the estate's committee in office: five members, two alternates, three years ago."""
     since = today - timedelta(days=1095)
     names = [*(officer.name for officer in place.committee), *SEATED][:7]
     committee = take_office(
-        session, estate, body, kind="elected", case=None, from_day=since, to_day=today + timedelta(days=place.term), seats=5,
+        session, estate, body, kind="elected", case=None, from_day=since, to_day=to_day, seats=5,
         at=datetime.combine(since, time(9), OFFICE_ZONE),
     )  # fmt: skip
     session.add_all(

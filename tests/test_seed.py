@@ -20,6 +20,7 @@ from flows.hand_off import carry_on
 from models.audit import audit
 from models.case import Case, CaseEvent
 from models.clock import Clock
+from models.committees import Committee, members
 from models.db import engine as engine_of
 from models.db import url_for
 from models.decisions import Decision, Roster
@@ -29,6 +30,7 @@ from models.notices import Notice, Trouble
 from models.people import Body, Person, Role, Substitution
 from models.settings import settings
 from models.tables import METADATA
+from models.terms import watch_terms
 from models.territory import Estate
 from models.worktime import OFFICE_HOURS, OFFICE_ZONE
 
@@ -263,3 +265,13 @@ def _working_days_left(session: Session, case: Case) -> int:
     assert case.next_due_at is not None
     last = (case.next_due_at - timedelta(seconds=1)).astimezone(OFFICE_ZONE).date()
     return calendar(session).working_between(NOW.date(), last)
+
+
+def test_the_term_watch_finds_a_committee_whose_re_election_nobody_has_opened(session: Session) -> None:
+    done = watch_terms(session, NOW)
+    assert done and done.opened == 1
+    newest = select(Case).where(col(Case.type) == "committee_reelection").order_by(col(Case.id).desc()).limit(1)
+    assert session.scalars(newest).one().place == "莲塘居"
+    for committee in session.scalars(select(Committee)):
+        posts = Counter(member.post for member in members(session, committee))
+        assert committee.seats == 5 and posts["chair"] == 1 and committee.ended_at is None
