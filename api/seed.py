@@ -7,7 +7,7 @@ is. The sample cases are lived through by `samples.py`.
 import json
 import secrets
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from pwdlib import PasswordHash
 from sqlalchemy import ColumnElement, select, update
 from sqlmodel import Session, col
 
+from models.committees import Member, take_office
 from models.people import Body, Person, Post, Role, Substitution
 from models.territory import Area, Estate
 from models.worktime import OFFICE_ZONE
@@ -55,6 +56,8 @@ class Place(NamedTuple):
     buildings: tuple[int, ...] = ()
     owner: Officer | None = None
     """Who speaks for owners that ask together (业主联名)."""
+    term: int | None = 900
+    """In how many days the term of its committee ends; None: it was never filed."""
 
 
 OFFICES = (
@@ -141,6 +144,7 @@ PLACES = (
         (Officer("贾静", Role.COMMITTEE),),
         (64,),
         owner=Officer("段辉", Role.OWNER),
+        term=None,
     ),
     Place(
         "梅林翠苑",
@@ -149,6 +153,7 @@ PLACES = (
         (Officer("邹平", Role.COMMITTEE),),
         (32, 32),
         owner=Officer("雷蕾", Role.OWNER),
+        term=70,
     ),
     Place(
         "莲塘居",
@@ -157,6 +162,7 @@ PLACES = (
         (Officer("熊辉", Role.COMMITTEE),),
         (56,),
         owner=Officer("侯军", Role.OWNER),
+        term=120,
     ),
     Place(
         "后海雅苑",
@@ -165,9 +171,12 @@ PLACES = (
         (Officer("秦岚", Role.COMMITTEE),),
         (60,),
         owner=Officer("龙梅", Role.OWNER),
+        term=100,
     ),
     Place("丽城小筑", "440305009014", "南粤家园物业服务有限公司", (), (48,), owner=Officer("史强", Role.OWNER)),
 )
+SEATED = ("卢玉珍", "江国栋", "尹秀兰", "常建华", "庞丽娟", "樊志强")
+"""Who else sits on each committee, in the order of votes; the last two are alternates."""
 RESIDENTS = {
     "440304008003": Officer("方萍", Role.RESIDENTS, "residents"),
     "440304008014": Officer("乔红", Role.RESIDENTS), "440304008013": Officer("文静", Role.RESIDENTS),
@@ -228,6 +237,8 @@ def _people_and_places(session: Session, today: date) -> None:
         session.flush()
         staff.hire(place.committee, community.path, body=committee)
         staff.hire([place.owner] if place.owner else [], community.path, body=owners, estate=estate)
+        if committee and place.term:
+            _seat(session, place, estate, committee, today, today + timedelta(days=place.term))
     absent, substitute = (staff.people[name].id for name in ON_LEAVE)
     session.add(
         Substitution(
@@ -236,6 +247,28 @@ def _people_and_places(session: Session, today: date) -> None:
             from_day=today - timedelta(days=3),
             to_day=today + timedelta(days=11),
         )
+    )
+    session.flush()
+
+
+def _seat(session: Session, place: Place, estate: Estate, body: Body, today: date, to_day: date) -> None:
+    """Put the estate's committee in office: five members, two alternates, three years ago."""
+    since = today - timedelta(days=1095)
+    names = [*(officer.name for officer in place.committee), *SEATED][:7]
+    committee = take_office(
+        session, estate, body, kind="elected", case=None, from_day=since, to_day=to_day, seats=5,
+        at=datetime.combine(since, time(9), OFFICE_ZONE),
+    )  # fmt: skip
+    session.add_all(
+        Member(
+            committee_id=committee.id,  # type: ignore[arg-type]
+            name=name,
+            unit=f"1栋{rank:02d}01",
+            post="chair" if rank == 1 else "member" if rank <= 5 else "alternate",
+            rank=rank,
+            from_day=since,
+        )
+        for rank, name in enumerate(names, start=1)
     )
     session.flush()
 

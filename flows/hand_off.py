@@ -296,7 +296,9 @@ class HandOff:
         case, event = self.case, self.event
         title = title_of(case.kind, event.name)
         until = f"，请于{self.clock.due_day:%Y-%m-%d}前办理" if self.clock and self.clock.kind == "deadline" else ""
-        arrived = f"{self.subject}：“{title}”，现到“{case.current.title}”环节{until}。"
+        # what nobody did says why it happened
+        why = event.note if event.note and event.by_id is None else ""
+        arrived = f"{self.subject}：“{title}”，现到“{case.current.title}”环节{until}。{why}"
         if case.is_open:
             people = [case.assignee_id] if case.assignee_id else self._people_of(Desk(case.desk))  # type: ignore[arg-type]
             self._tell(people, arrived)

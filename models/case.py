@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Index, Sequence, String, Update, bindparam, func, or_, select, text, true
@@ -206,7 +206,9 @@ class Case(SQLModel, table=True):
         backdate: Backdate | None = None,
         recorded_at: datetime | None = None,
     ) -> "Case":
-        """Open a case at its type's first stage. Errors: `Invalid` for details that are wrong, with the field."""
+        """Open a case at its type's first stage. Errors: `Invalid` for details that are wrong, with the field; `Conflict`
+        where such a case may not be opened there now.
+        """
         kind = casetype(type_id)
         recorded_at = recorded_at or at
         if backdate:
@@ -264,21 +266,24 @@ class Case(SQLModel, table=True):
         at: datetime,
         details: Mapping[str, Any],
         applicant_id: int | None = None,
+        stage: str | None = None,
     ) -> "Case":
         """A case of another matter in the same place to which this one gives rise, linked to it; `why` is one of `links.TITLES`.
 
-        It is asked for by whom this one was asked for, unless `applicant_id` says otherwise. Errors: as `open`.
+        It is asked for by whom this one was asked for, unless `applicant_id` says otherwise, and begins at its type's first
+        stage, unless `stage` does. Errors: `Invalid` for details that are wrong, with the field.
         """
         kind = casetype(type_id)
+        first = kind.stage(stage) if stage else kind.initial_stage()
         case = type(self)(
-            **_seat(session, kind, kind.initial_stage(), at),
+            **_seat(session, kind, first, at),
             **{name: getattr(self, name) for name in ("estate_id", "place", "path", "committee_id")},
             applicant_id=applicant_id or self.applicant_id,
             details=parse(kind.Details, details, at).model_dump(mode="json"),
             law_day=at.astimezone(OFFICE_ZONE).date(),
         )
         clocks = case._begin(session)
-        case._start_clocks(kind.initial_stage(), clocks)
+        case._start_clocks(first, clocks)
         session.add(Link(from_id=self.id, to_id=case.id, why=why, at=at))  # type: ignore[arg-type]
         case._record(session, "open", None, by, None, at, at, case.details | {"arises_from": self.number}, None, clocks)
         return case
@@ -455,10 +460,12 @@ class Case(SQLModel, table=True):
         facts = {"erased_seq": event.seq, "reason": reason}
         return self._record(session, "erase", self.stage, by, None, at, at, facts)
 
-    def remember(self, name: str, facts: dict[str, Any], *, by: Actor, at: datetime) -> CaseEvent:
+    def remember(
+        self, name: str, facts: dict[str, Any], *, by: Actor, at: datetime, note: str | None = None
+    ) -> CaseEvent:
         """A line about what was done to this case from outside; moves nothing."""
         session, _ = self._lock()
-        return self._record(session, name, self.stage, by, None, at, at, facts)
+        return self._record(session, name, self.stage, by, None, at, at, facts, note)
 
     def move(self, session: Session, by: Actor, at: datetime, clocks: list[Clock]) -> Move:
         """A question rather than a deed: what `access.moves` asks with."""
@@ -580,12 +587,18 @@ class Case(SQLModel, table=True):
         if any(clock.limits == stage.id and clock.is_running for clock in clocks.all):
             return  # the clock that was paused runs again
         if stage.deadline:
+            since = since or self._counted_from(stage)
             clocks.start(stage.deadline, kind="deadline", limits=stage.id, start=since or clocks.at)
         elif stage.periods:
             first = stage.periods[0]
             clock = clocks.start(first.rule, kind="period", limits=stage.id, fires=first.ends, start=clocks.at)
             if stage.publicity:
                 clocks.session.add(Publicity.of(clock, stage.id, self.details))
+
+    def _counted_from(self, stage: Stage) -> datetime | None:
+        """The day from which the stage's limit counts, where the case names one (`Stage.since`); itself it is not counted."""
+        day = self.details.get(stage.since) if stage.since else None
+        return datetime.combine(date.fromisoformat(day), time(), OFFICE_ZONE) if day else None
 
     def _next_period(self, name: str, stage: Stage, clocks: Clocks) -> None:
         """A period of this stage has run: stop it, and start the one after it where the last day ended."""
@@ -645,6 +658,7 @@ LEDGER_TITLES = {
     "agenda": "列入议程",
     "agenda_result": "会议处理结果",
     "committee": "业主委员会职责变更",
+    "term_reminder": "任期将满提醒",
     "linked": "关联案件进展",
     "re_base": "期限重算",
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Index, delete, select
+from sqlalchemy import Index, delete, func, or_, select
 from sqlmodel import Field, Session, SQLModel, col
 
 from .clock import Clock, running_clocks
@@ -184,9 +184,10 @@ class Decision(SQLModel, table=True):
         own = session.get(Case, self.case_id) if self.case_id else None
         if own is not None and _voting_clock(session, own) is None:
             return own
-        attached = select(Case).where(
-            Case.details["decision"].as_integer() == self.id, col(Case.estate_id) == self.estate_id
+        named = or_(
+            Case.details["decision"].as_integer() == self.id, Case.details["decisions"].contains(func.to_jsonb(self.id))
         )
+        attached = select(Case).where(named, col(Case.estate_id) == self.estate_id)
         return session.scalar(attached.order_by(col(Case.id)).limit(1))
 
     def take(self, session: Session, data: bytes, *, filename: str, by: "Person | None", at: datetime) -> None:

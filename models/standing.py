@@ -281,7 +281,7 @@ class AnswerObjection(ClockEvent):
     paper = Paper("objection_answer", own=True)
 
     def desk(self, kind: type[CaseType], stage: Stage) -> Desk | None:
-        return stage.desk if any(one.publicity for one in kind.stages()) and not stage.final else None
+        return (kind.answers or stage.desk) if any(one.publicity for one in kind.stages()) and not stage.final else None
 
     def obstacle(self, move: Move) -> str | None:
         waiting = objections(move.session, move.case.id, unanswered=True)

@@ -21,6 +21,7 @@ from models.audit import audit
 from models.case import Case, CaseEvent
 from models.casetypes import casetypes
 from models.clock import Clock
+from models.committees import Committee, members
 from models.db import engine as engine_of
 from models.db import url_for
 from models.decisions import Decision, Roster
@@ -30,6 +31,7 @@ from models.notices import Notice, Trouble
 from models.people import Body, Person, Role, Substitution
 from models.settings import settings
 from models.tables import METADATA
+from models.terms import watch_terms
 from models.territory import Estate
 from models.worktime import OFFICE_HOURS, OFFICE_ZONE
 
@@ -122,7 +124,7 @@ def test_production_gets_the_facts_and_nobody(
 
 
 def test_the_samples_cover_what_an_office_meets(session: Session) -> None:
-    cases = session.scalars(select(Case)).all()
+    cases = session.scalars(select(Case).where(col(Case.type) == "fund_request")).all()
     assert len(cases) >= 36
     is_open = [case for case in cases if case.is_open]
     due = Counter(_working_days_left(session, case) for case in is_open if case.next_due_at)
@@ -265,3 +267,13 @@ def _working_days_left(session: Session, case: Case) -> int:
     assert case.next_due_at is not None
     last = (case.next_due_at - timedelta(seconds=1)).astimezone(OFFICE_ZONE).date()
     return calendar(session).working_between(NOW.date(), last)
+
+
+def test_the_term_watch_finds_a_committee_whose_re_election_nobody_has_opened(session: Session) -> None:
+    done = watch_terms(session, NOW)
+    assert done and done.opened == 1
+    newest = select(Case).where(col(Case.type) == "committee_reelection").order_by(col(Case.id).desc()).limit(1)
+    assert session.scalars(newest).one().place == "莲塘居"
+    for committee in session.scalars(select(Committee)):
+        posts = Counter(member.post for member in members(session, committee))
+        assert committee.seats == 5 and posts["chair"] == 1 and committee.ended_at is None

@@ -80,7 +80,9 @@ class Stage(State):
     `deadline` is the rule by which the desk must have acted; `periods` run one after the other, and each end is an event.
     `also` names desks that may act here besides the one that holds the case. `holds_asker` marks the correction: the
     clock of the stage it was asked from is paused while the case is here. `waits_on` says whom a stage without clock
-    waits for. `publicity` marks one whose first period is a 公示, during which owners may object. `pause` and `extension` are the rules by which the stage's deadline may stand still (中止; the rule's value
+    waits for. `publicity` marks one whose first period is a 公示, during which owners may object. `since` names the fact of
+    the case that holds the day from which the stage's limit counts, where the law does not count it from the stage's
+    beginning. `pause` and `extension` are the rules by which the stage's deadline may stand still (中止; the rule's value
     caps it) and be extended (延期; the rule's value is how much at most).
     """
 
@@ -94,6 +96,7 @@ class Stage(State):
         also: tuple[Desk, ...] = (),
         holds_asker: bool = False,
         waits_on: str | None = None,
+        since: str | None = None,
         publicity: bool = False,
         pause: str | None = None,
         extension: str | None = None,
@@ -109,6 +112,7 @@ class Stage(State):
         self.also = also
         self.holds_asker = holds_asker
         self.waits_on = waits_on
+        self.since = since
         self.publicity = publicity
         self.pause = pause
         self.extension = extension
@@ -148,10 +152,22 @@ class Move:
     record: dict[str, Any] = field(default_factory=dict)
     """What the ledger line shall say beside what was stated: sums that a paper names, as they were then."""
 
-    def arises(self, type_id: str, *, why: str, applicant_id: int | None = None, **details: Any) -> "Case":
-        """Open the linked case to which this event gives rise, in its transaction; its number stands in the ledger line."""
+    def arises(
+        self, type_id: str, *, why: str, applicant_id: int | None = None, stage: str | None = None, **details: Any
+    ) -> "Case":
+        """Open the linked case to which this event gives rise, in its transaction; its number stands in the ledger line.
+
+        It begins at its type's first stage, or at `stage`.
+        """
         made = self.case.arising(
-            self.session, type_id, why=why, by=self.by, at=self.at, details=details, applicant_id=applicant_id
+            self.session,
+            type_id,
+            why=why,
+            by=self.by,
+            at=self.at,
+            details=details,
+            applicant_id=applicant_id,
+            stage=stage,
         )
         self.record.setdefault("cases", []).append(made.number)
         return made
@@ -240,10 +256,15 @@ class CaseType(StateChart[_Seat]):
     enterable_afterwards: ClassVar[set[str]] = set()
     """Events whose day may lie before they are typed (补录)."""
     reopening: ClassVar[Reopening | None] = None
+    remembers: ClassVar[Mapping[str, str]] = {}
+    """What its actions put into `Case.details` beside what was stated, as texts: name → what the case page calls it."""
     consults: ClassVar[tuple[str, ...]] = ()
     """Rules that its conditions go by, beside those that limit its stages: amounts, shares, numbers, lists (`Move.rule`)."""
     opened_by: ClassVar[tuple[str, ...]] = ("company",)
     """Kinds of bodies that may ask for it (`Body.kind`); the first is the one a street's clerk enters it for."""
+
+    answers: ClassVar[Desk | None] = None
+    """Who answers what owners object to in a publicity; None: whoever has the case then."""
 
     without_committee: ClassVar[Desk | None] = None
     """At whose desk lies what a committee does, where the estate has none; None: nobody's."""
@@ -251,7 +272,7 @@ class CaseType(StateChart[_Seat]):
     @classmethod
     def opening(cls, session: Session, case: "Case") -> None:
         """A case of this type is about to be opened: judge its details by the rules of its law day, and settle what it is not
-        asked for. Raises `Invalid`, with the field."""
+        asked for. Raises `Invalid`, with the field, or `Conflict` where no such case may be opened there now."""
 
     @classmethod
     def charge(cls, case: "Case") -> "Charge | None":
