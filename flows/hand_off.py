@@ -178,7 +178,7 @@ class HandOff:
             "number": next_number(self.session, issuer.id, issuer.code or issuer.name, day.year),  # type: ignore[arg-type]
             "issuer": issuer.name,
             "addressee": self.body_of(paper.to).name,
-            "copies": [self.body_of(desk).name for desk in paper.copies],
+            "copies": [self.body_of(one).name if isinstance(one, Desk) else one for one in paper.copies],
             "date": day.isoformat(),
             "case": {
                 "number": self.case.number,

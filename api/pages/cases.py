@@ -448,10 +448,12 @@ def _about(d: Dossier) -> list[tuple[str, str]]:
         for name, value in held
         if value not in (None, "", [])
     ]
+    remembered = [(title, d.case.details.get(name)) for name, title in d.kind.remembers.items()]
     return [
         ("小区", d.case.place),
         ("申请人", d.applicant.name),
         *details,
+        *[(title, str(value)) for title, value in remembered if value],
         ("立案", day(d.case.opened_at)),
         ("法律适用日", day(d.case.law_day)),
     ]

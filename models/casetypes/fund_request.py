@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from statemachine import Event
 
+from ..committees import vacancy
 from ..decisions import decision_for, held
 from ..money import yuan
 from ..people import Desk
@@ -207,12 +208,18 @@ class FundRequest(CaseType):
 
     plan = Event(need.to(planning, unless="excluded_item"), name="确认需求")
     enter_decided = Event(
-        need.to(application, unless=("excluded_item", "decision_not_usable", "step_has_not_run"), on="attach_decision"),
+        need.to(
+            application,
+            unless=("nobody_commits", "excluded_item", "decision_not_usable", "step_has_not_run"),
+            on="attach_decision",
+        ),
         name="录入已有决定",
     )
     review_cost = Event(planning.to(cost_review), name="送造价审核")
     publish = Event(
-        planning.to(plan_publicity, on="set_budget") | cost_review.to(plan_publicity, on="set_budget"), name="公示方案"
+        planning.to(plan_publicity, unless="nobody_commits", on="set_budget")
+        | cost_review.to(plan_publicity, unless="nobody_commits", on="set_budget"),
+        name="公示方案",
     )
     revise = Event(plan_publicity.to(planning), name="修改方案")
     publicity_ends = Event(
@@ -227,7 +234,9 @@ class FundRequest(CaseType):
         name="通过",
     )
     failed = Event(decision.to(closed, unless=("window_has_not_ended", "tally_says_passed")), name="未通过")
-    submit = Event(application.to(intake, unless="finish_day_is_past", on="set_contract"), name="提交申请")
+    submit = Event(
+        application.to(intake, unless=("nobody_commits", "finish_day_is_past"), on="set_contract"), name="提交申请"
+    )
     accept = Event(intake.to(review), name="受理")
     ask = Event(
         intake.to(correction, unless="asked_before", on="remember_asker")
@@ -250,7 +259,7 @@ class FundRequest(CaseType):
     )
     refuse = Event(intake.to(closed) | review.to(closed) | final_review.to(settlement), name="不予通过")
     approve = Event(
-        review.to(first_payment, unless="first_amount_wrong", on="set_first_payment")
+        review.to(first_payment, unless=("nobody_commits", "first_amount_wrong"), on="set_first_payment")
         | final_review.to(final_payment, cond="something_remains", unless="final_amount_wrong", on="set_final_payment")
         | final_review.to(publication, cond="nothing_remains", unless="final_amount_wrong"),
         name="同意划拨",
@@ -332,6 +341,10 @@ class FundRequest(CaseType):
     reopening = Reopening("review")
 
     # --- obstacles: the sentence a refused person reads ---
+
+    def nobody_commits(self, move: Move) -> str | None:
+        """What begins a commitment waits for a committee; what is already committed does not."""
+        return vacancy(move.session, move.case.estate_id)
 
     def excluded_item(self, move: Move) -> str | None:
         facts = move.facts
