@@ -1,7 +1,8 @@
 """What no model can say: triggers by which the database keeps what was agreed, added by the migrations.
 
 A calendar edition is written when it is proposed and approved once, by another person than its proposer; from then on it
-takes no further day. Whoever proposed a change can never be the one who approved it.
+takes no further day. Whoever proposed a change can never be the one who approved it. A line of the scoring ledger is put right
+by a further line.
 """
 
 GUARDS = """
@@ -55,4 +56,8 @@ drop trigger refuse_delete on calendar_edition;
 drop trigger guard_edition on calendar_edition;
 drop function guard_proposal, guard_days, guard_edition;
 create trigger refuse_change before update or delete on calendar_edition for each row execute function refuse_change();
+"""
+
+KEEP_SCORES = """
+create trigger refuse_change before update or delete on evaluation_score for each row execute function refuse_change();
 """

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.guards import KEEP_SCORES
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -77,6 +79,7 @@ def upgrade() -> None:
     op.add_column("estate", sa.Column("owners_id", sa.BigInteger(), nullable=True))
     op.create_index(op.f("ix_estate_owners_id"), "estate", ["owners_id"], unique=False)
     op.create_foreign_key(op.f("fk_estate_owners_id"), "estate", "body", ["owners_id"], ["id"])
+    op.execute(KEEP_SCORES)
 
 
 def downgrade() -> None:

@@ -201,7 +201,8 @@ class ServiceEvaluation(CaseType):
         )
 
     def finding_incomplete(self, move: Move) -> str | None:
-        if move.facts is None:
+        # the obstacles of every branch are asked, also of those that this case does not take
+        if move.facts is None or not self.is_finding(move):
             return None
         found = _found(move)
         for name, sentence in {
@@ -234,8 +235,9 @@ class ServiceEvaluation(CaseType):
         return None
 
     def no_such_line(self, move: Move) -> str | None:
-        line = _line(move)
-        return None if line else f"本企业没有编号为 {move.case.details['line']} 的计分，请核对。"
+        if not self.is_correction(move) or _line(move):
+            return None
+        return f"本企业没有编号为 {move.case.details['line']} 的计分，请核对。"
 
     def changes_nothing(self, move: Move) -> str | None:
         if move.facts is None:
