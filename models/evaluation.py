@@ -9,13 +9,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Index, func, select
+from sqlalchemy import ColumnElement, Index, and_, func, select
 from sqlmodel import Session, SQLModel, col
 
 from .case import Case
 from .db import instant, primary_key, reference
+from .people import Body
 from .rules import Rule
+from .territory import Estate
 
 UNSET = "未定"
 
@@ -122,10 +125,37 @@ def signed(points: int) -> str:
 
 def lines_of(session: Session, company_id: int, year: int, manager: str | None = None) -> Sequence[Score]:
     """A year's lines of a company, or of one of its project managers, in the order in which they were entered."""
-    entered = select(Score).where(col(Score.company_id) == company_id, col(Score.year) == year)
-    if manager:
-        entered = entered.where(col(Score.manager) == manager)
-    return session.scalars(entered.order_by(col(Score.id))).all()
+    return session.scalars(_entered(company_id, year, manager).order_by(col(Score.id))).all()
+
+
+def page_of_lines(
+    session: Session, companies: Any, *, company_id: int | None, year: int | None, after: int, limit: int
+) -> tuple[list[tuple[Score, Body, Estate, Case]], int | None]:
+    """A page of the lines of `companies` (ids), by id after `after`, and what to ask next."""
+    found = (
+        select(Score, Body, Estate, Case)
+        .join(Body, col(Body.id) == col(Score.company_id))
+        .join(Estate, col(Estate.id) == col(Score.estate_id))
+        .join(Case, col(Case.id) == col(Score.case_id))
+        .where(_among(companies, company_id, year), col(Score.id) > after)
+    )
+    rows = session.execute(found.order_by(col(Score.id)).limit(limit + 1)).tuples().all()
+    return list(rows[:limit]), rows[limit - 1][0].id if len(rows) > limit else None
+
+
+def totals(session: Session, companies: Any, *, company_id: int | None, year: int | None) -> tuple[int, int]:
+    """How many lines there are, and what they come to."""
+    counted = select(func.count(), func.coalesce(func.sum(col(Score.points)), 0))
+    lines, points = session.execute(counted.where(_among(companies, company_id, year))).one()
+    return int(lines), int(points)
+
+
+def managers(session: Session, company_id: int, year: int) -> list[tuple[str, int, int]]:
+    """By project manager: how many lines, and what they come to."""
+    counted = select(col(Score.manager), func.count(), func.sum(col(Score.points)))
+    year_of = counted.where(col(Score.company_id) == company_id, col(Score.year) == year)
+    rows = session.execute(year_of.group_by(col(Score.manager)).order_by(col(Score.manager))).tuples()
+    return [(manager, int(lines), int(points)) for manager, lines, points in rows]
 
 
 def stands_at(session: Session, line: Score) -> int:
@@ -147,3 +177,15 @@ def annual(session: Session, company_id: int, year: int, manager: str | None = N
     of = Case.details["of"].as_string()
     who = (of == "manager") & (Case.details["manager"].as_string() == manager) if manager else of == "company"
     return session.scalar(published.where(who).order_by(col(Case.id).desc()).limit(1))
+
+
+def _entered(company_id: int, year: int, manager: str | None) -> Any:
+    entered = select(Score).where(col(Score.company_id) == company_id, col(Score.year) == year)
+    return entered.where(col(Score.manager) == manager) if manager else entered
+
+
+def _among(companies: Any, company_id: int | None, year: int | None) -> ColumnElement[bool]:
+    clauses = [col(Score.company_id).in_(companies)]
+    clauses += [col(Score.company_id) == company_id] if company_id is not None else []
+    clauses += [col(Score.year) == year] if year is not None else []
+    return and_(*clauses)
