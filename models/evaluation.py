@@ -175,7 +175,11 @@ def annual(session: Session, company_id: int, year: int, manager: str | None = N
         Case.details["published"].as_boolean(),
     )
     of = Case.details["of"].as_string()
-    who = (of == "manager") & (Case.details["manager"].as_string() == manager) if manager else of == "company"
+    who = (
+        (of == "manager") & (Case.details["manager"].as_string() == manager)
+        if manager
+        else of.is_distinct_from("manager")
+    )
     return session.scalar(published.where(who).order_by(col(Case.id).desc()).limit(1))
 
 
@@ -185,7 +189,7 @@ def _entered(company_id: int, year: int, manager: str | None) -> Any:
 
 
 def _among(companies: Any, company_id: int | None, year: int | None) -> ColumnElement[bool]:
-    clauses = [col(Score.company_id).in_(companies)]
+    clauses: list[ColumnElement[bool]] = [col(Score.company_id).in_(companies)]
     clauses += [col(Score.company_id) == company_id] if company_id is not None else []
     clauses += [col(Score.year) == year] if year is not None else []
     return and_(*clauses)

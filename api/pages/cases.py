@@ -407,8 +407,10 @@ def _trail(d: Dossier) -> list[tuple[str, str]]:
 
 def _leads_to(case: Case, name: str) -> str:
     """The stages an event may lead to from here; nothing where it leads nowhere else."""
-    targets = [t.target for t in case.current.transitions if t.event == name and t.target is not case.current]
-    return "或".join(dict.fromkeys(CLOSES if stage.final else stage.title for stage in targets))
+    targets = [t.target for t in case.current.transitions if t.event == name]
+    leading = [stage for stage in targets if stage is not case.current]
+    titles = dict.fromkeys(CLOSES if stage.final else stage.title for stage in leading)
+    return "或".join([*titles, *(["留在本环节"] if leading and len(leading) < len(targets) else [])])
 
 
 def _schema(case: Case, name: str) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """服务评价: a company's scoring ledger of a year, its sum and its grade."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
+from sqlalchemy import exists
 from sqlmodel import col
 
 from models.access import companies_evaluated, must_read_evaluations, visible_to
 from models.case import Case
 from models.errors import NotFound
-from models.evaluation import UNSET, annual, grades, managers, page_of_lines, signed, spoken, totals
+from models.evaluation import UNSET, Score, annual, grades, managers, page_of_lines, signed, spoken, totals
 from models.people import Body
 from models.rules import rulebook
 
@@ -33,15 +34,19 @@ def show_ledger(
     year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
     after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
 ) -> HTMLResponse:
-    """Of the first company one may see, and of this year, unless the address says which."""
+    """Of this year, and of the first company one may see that has lines then, unless the address says which."""
     must_read_evaluations(me)
     seen = companies_evaluated(me)
+    of_year = year or here.today.year
+    scored = exists().where(col(Score.company_id) == col(Body.id), col(Score.year) == of_year)
     bodies = session.scalars(seen.order_by(col(Body.name))).all()
-    chosen = next((body for body in bodies if company in (None, body.id)), None)
+    wanted = company or session.scalar(
+        seen.with_only_columns(col(Body.id)).where(scored).order_by(col(Body.name)).limit(1)
+    )
+    chosen = next((body for body in bodies if wanted in (None, body.id)), None)
     if company is not None and chosen is None:
         raise NotFound(f"没有编号为 {company} 的物业服务企业，或您无权查看。")
-    of_year = year or here.today.year
-    asked = {"company_id": (chosen.id if chosen else None) or 0, "year": of_year}
+    asked: dict[str, Any] = {"company_id": (chosen.id if chosen else None) or 0, "year": of_year}
     ids = seen.with_only_columns(col(Body.id))
     rows, following = page_of_lines(session, ids, **asked, after=after, limit=LINES)
     count, points = totals(session, ids, **asked)

@@ -321,7 +321,7 @@ class ActingCommittee(CaseType):
         failed = _failed_case(move, move.details.get("failed_case"))
         if failed is not None and not _is_linked(move, failed):
             why = FAILURES[failed.type][1]
-            move.rows.append(Link(from_id=failed.id, to_id=move.case.id, why=why, at=move.at))
+            move.rows.append(Link(from_id=failed.id, to_id=move.case.id, why=why, at=move.at))  # type: ignore[arg-type]
 
     def keep_opinion(self, move: Move) -> None:
         said = f"{move.facts.by}：{move.facts.opinion}"

@@ -32,8 +32,11 @@ class Asked(Facts):
     statement: Paragraph | None = Field(default=None, title="情况说明")
     line: int | None = Field(default=None, ge=1, title="计分编号", description="更正时填写")
     year: int | None = Field(default=None, ge=2022, le=2100, title="年度", description="年度汇总时填写")
-    of: Literal["company", "manager"] = Field(
-        default="company", title="汇总对象", json_schema_extra={"x-titles": SUBJECTS}
+    of: Literal["company", "manager"] | None = Field(
+        default=None,
+        title="汇总对象",
+        description="年度汇总时选择；不选的，汇总企业的得分",
+        json_schema_extra={"x-titles": SUBJECTS},
     )
 
     @model_validator(mode="after")
@@ -259,7 +262,7 @@ class ServiceEvaluation(CaseType):
         return f"{year}年度还没有结束，{year + 1}-01-01 起才能汇总。" if move.today.year <= year else None
 
     def sum_has_changed(self, move: Move) -> str | None:
-        if _sum(move) == (move.case.details["points"], move.case.details["lines"]):
+        if _sum(move) == (move.case.details["tenths"], move.case.details["lines"]):
             return None
         return "公示之后该年度又有计分或者更正，请重新汇总并公示。"
 
@@ -300,7 +303,7 @@ class ServiceEvaluation(CaseType):
         move.record["basis_of_points"] = move.facts.basis or f"{rule.title}第{rule.version}版"
 
     def change_points(self, move: Move) -> None:
-        _score(move, (1 if move.case.details["points"] >= 0 else -1) * tenths(move.facts.points))
+        _score(move, (1 if move.case.details["tenths"] >= 0 else -1) * tenths(move.facts.points))
 
     def drop_points(self, move: Move) -> None:
         move.details["score"] = move.record["score"] = "撤销，不计分"
@@ -316,7 +319,7 @@ class ServiceEvaluation(CaseType):
             Score(
                 company_id=move.case.applicant_id, manager=held["manager"], estate_id=move.case.estate_id,  # type: ignore[arg-type]
                 year=date.fromisoformat(held["happened_on"]).year, item=held["item"], title=held["item_title"],
-                points=held["points"], case_id=move.case.id, at=move.at,  # type: ignore[arg-type]
+                points=held["tenths"], case_id=move.case.id, at=move.at,  # type: ignore[arg-type]
             )
         )  # fmt: skip
 
@@ -334,7 +337,7 @@ class ServiceEvaluation(CaseType):
         points, lines = _sum(move)
         table = _grades(move)
         total = spoken(points + table.base) if table.base is not None else f"各项合计{spoken(points)}，起评分{UNSET}"
-        move.details |= {"points": points, "lines": lines, "total": total}
+        move.details |= {"tenths": points, "lines": lines, "total": total}
         move.record |= {"total": total, "lines": lines, "entries": _entries(move)}
 
     def record_publicity(self, move: Move) -> None:
@@ -344,7 +347,7 @@ class ServiceEvaluation(CaseType):
 
     def give_grade(self, move: Move) -> None:
         table, rule = _grades(move), move.rule("evaluation.grades")
-        grade = table.of(move.case.details["points"] + (table.base or 0))
+        grade = table.of(move.case.details["tenths"] + (table.base or 0))
         move.details |= {"published": True, "grade": grade}
         move.record |= {"grade": grade, "source": rule.source, "confidence": rule.confidence}
 
@@ -376,7 +379,7 @@ def _sign(line: Score) -> int:
 
 
 def _score(move: Move, points: int) -> None:
-    move.details |= {"points": points, "score": signed(points)}
+    move.details |= {"tenths": points, "score": signed(points)}
     move.record["score"] = signed(points)
 
 

@@ -22,12 +22,12 @@ from models.territory import Unit
 
 from ..make import Cast, at, at_intake, body, person, running, shift
 
-GROUNDS = {
+GROUNDS: dict[str, Any] = {
     "matter": "3栋外墙饰面砖空鼓，有脱落危险", "kind": "public_safety", "matter_evidence": "深建质鉴字〔2025〕118号鉴定报告",
     "failure_document": "莲花街办关于换届未成的情况说明（福莲街〔2025〕18号）", "failed_on": "2025-06-30",
 }  # fmt: skip
-DESIGNATED = {"scope": ["decisions", "fund"], "opinions": "公示期间没有收到不同意见。"}
-HANDED = {
+DESIGNATED: dict[str, Any] = {"scope": ["decisions", "fund"], "opinions": "公示期间没有收到不同意见。"}
+HANDED: dict[str, Any] = {
     "receiver": "福田区莲花街道办事处", "accounts": ["业主共有资金账册3册"], "seals": ["无"], "files": ["业主名册1份"],
     "settled": "账实相符。",
 }  # fmt: skip
@@ -355,7 +355,8 @@ def test_a_case_that_did_not_fail_proves_nothing(
 def test_without_evidence_of_both_conditions_nobody_is_designated(
     session: Session, cast: Cast, lacking: list[str], field: str, sentence: str
 ) -> None:
-    case = opens(session, cast, "2025-09-01 09:00", **dict.fromkeys(lacking))
+    without: dict[str, Any] = dict.fromkeys(lacking)
+    case = opens(session, cast, "2025-09-01 09:00", **without)
     with pytest.raises(Invalid, match=sentence) as refusal:
         cast.fires(case, "clerk", "establish", "2025-09-01 10:00")
     assert refusal.value.field == field and case.last_seq == 1

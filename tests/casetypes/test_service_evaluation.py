@@ -203,7 +203,7 @@ def test_a_project_manager_has_a_year_of_their_own(session: Session, cast: Cast)
     entered(session, cast, "2025-09-22 09:00")
     entered(session, cast, "2025-09-23 09:00", "10", manager="周宁")
     case = at_grading(session, cast, "2026-01-12 09:00", "2026-01-20 00:00", of="manager", manager="周宁")
-    assert case.details["points"] == -100 and case.details["lines"] == 1
+    assert case.details["tenths"] == -100 and case.details["lines"] == 1
     cast.fires(case, "reviewer", "publish_score", "2026-01-21 10:00")
     assert annual(session, cast.company.id or 0, 2025) is None
     assert annual(session, cast.company.id or 0, 2025, "周宁") == case
@@ -229,7 +229,7 @@ def test_what_the_list_sets_is_what_counts(session: Session, cast: Cast) -> None
     assert refusal.value.field == "points"
     cast.fires(case, "reviewer", "verify", "2025-09-23 10:00", findings="属实")
     assert (
-        case.details["points"] == -25 and events_of(session, case)[-1].facts["basis_of_points"] == "计分项目清单第3版"
+        case.details["tenths"] == -25 and events_of(session, case)[-1].facts["basis_of_points"] == "计分项目清单第3版"
     )
 
 
