@@ -19,6 +19,7 @@ from models.people import Body, Role
 from models.publicity import Objection, Publicity
 from models.rules import rulebook
 from models.territory import Unit
+from models.what_if import what_if
 
 from ..make import Cast, at, at_intake, body, person, running, shift
 
@@ -286,6 +287,27 @@ def test_a_designation_after_february_2026_warns_on_the_case_and_on_paper(sessio
         book.in_force("acting.objection_share", date.fromisoformat(d), "/") for d in ("2026-02-28", "2026-03-01")
     )
     assert (old.confidence, new.confidence) == ("secondary", "unverified")
+
+
+def test_what_the_term_would_bring_about_is_told_without_ending_it(session: Session, cast: Cast) -> None:
+    case = designated(session, cast, "2025-11-03 09:00", "2025-11-12 09:00", until="2026-02-18")
+    found = what_if(session, case, at("2026-03-02 09:00"), at("2025-12-01 09:00"))
+    assert found.stage == "liquidation" and found.happenings[0].name == "term_ends"
+    committee = in_office(session, cast.estate.id)
+    assert case.stage == "acting" and committee is not None and cast.estate.committee_id == committee.body_id
+
+
+def test_a_hand_over_that_does_not_come_is_urged(session: Session, cast: Cast) -> None:
+    """Fifteen working days from 31 December 2025: 4 (a make-up Sunday), 5–9, 12–16 and 19–22 January; urged on the 23rd."""
+    case = designated(session, cast, "2025-11-03 09:00", "2025-11-12 09:00", until="2025-12-30")
+    shift(session, "2025-12-31 00:00")
+    assert running(session, case).due_day == date(2026, 1, 22)
+    shift(session, "2026-01-21 08:30", "2026-01-23 00:00", "2026-01-23 08:30")
+    assert [event.name for event in events_of(session, case)][-3:] == ["remind", "red_card", "urge"]
+    urged = paper(session, case, "urge_notice")
+    assert urged.facts["addressee"] == "莲花街道北社区居民委员会" and urged.facts["issuer"] == "福田区莲花街道办事处"
+    told = events_of(session, case)[-1].facts["told"]
+    assert cast.residents.id in [one for people in told.values() for one in people]
 
 
 # --- conditions ------------------------------------------------------------------------------------------------------
