@@ -268,9 +268,12 @@ class ActingCommittee(CaseType):
 
     def committee_in_office(self, move: Move) -> str | None:
         committee = in_office(move.session, move.case.estate_id)
-        if committee and committee.kind == "elected" and committee.to_day and committee.to_day >= move.today:
+        if committee is None or committee.kind != "elected":
+            return None
+        if committee.to_day and committee.to_day >= move.today:
             return f"本小区业主委员会的任期至 {committee.to_day} 才届满，非必要不代行。"
-        return None
+        since = committee.from_day >= move.case.law_day
+        return f"本小区业主委员会已于 {committee.from_day} 产生，非必要不代行。" if since else None
 
     def nobody_to_designate(self, move: Move) -> str | None:
         found = residents_committee_of(move.session, move.case.path)
@@ -385,10 +388,16 @@ class ActingCommittee(CaseType):
 
 
 def _stated(move: Move) -> dict[str, Any]:
-    """What the case holds of its grounds, and over it what is stated now."""
+    """What the case holds of its grounds, and over it what is stated now; the failed case may be the one it arose from."""
     names = set(Grounds.model_fields)
     held = {name: value for name, value in move.case.details.items() if name in names and value}
-    return held | move.facts.model_dump(mode="json", include=names, exclude_none=True)
+    stated = held | move.facts.model_dump(mode="json", include=names, exclude_none=True)
+    if not stated.get("failed_case") and not stated.get("failure_document"):
+        whys = [why for _, why in FAILURES.values()]
+        arose = select(col(Case.number)).join(Link, col(Link.from_id) == col(Case.id))
+        number = move.session.scalar(arose.where(col(Link.to_id) == move.case.id, col(Link.why).in_(whys)).limit(1))
+        return stated | ({"failed_case": number} if number else {})
+    return stated
 
 
 def _failed_case(move: Move, number: str | None) -> Case | None:

@@ -345,6 +345,18 @@ def test_a_case_that_failed_proves_it_and_is_linked(
     assert session.scalars(select(Link.why).where(col(Link.to_id) == case.id)).all() == [why]  # type: ignore[call-overload]
 
 
+def test_a_case_that_arose_from_the_failure_need_not_name_it(session: Session, cast: Cast) -> None:
+    number = failed_case(session, cast, "committee_reelection", "换届失败")
+    failed = session.scalars(select(Case).where(col(Case.number) == number)).one()
+    street = cast.clerk.posts[0].body_id
+    case = failed.arising(
+        session, "acting_committee", why="reelection_failed", by=cast.clerk, at=at("2025-09-01 09:00"), details={}, applicant_id=street
+    )  # fmt: skip
+    matter = {name: GROUNDS[name] for name in ("matter", "kind", "matter_evidence")}
+    cast.fires(case, "clerk", "establish", "2025-09-01 10:00", **matter)
+    assert case.details["failed_case"] == number
+
+
 @pytest.mark.parametrize(
     ("type_id", "outcome", "sentence"),
     [
@@ -399,6 +411,17 @@ def test_a_committee_whose_term_runs_needs_nobody_to_act_for_it(session: Session
     shift(session, "2025-09-09 00:00")
     with pytest.raises(Conflict, match="任期至 2026-01-05 才届满，非必要不代行"):
         cast.fires(case, "head", "designate", "2025-09-10 09:00", **DESIGNATED)
+
+
+def test_a_committee_elected_meanwhile_is_not_displaced(session: Session, cast: Cast) -> None:
+    case = opens(session, cast, "2025-09-01 09:00")
+    cast.fires(case, "clerk", "establish", "2025-09-01 10:00")
+    committee = new_committee(session, cast, "2025-09-05 09:00")
+    shift(session, "2025-09-09 00:00")
+    with pytest.raises(Conflict, match="已于 2025-09-05 产生，非必要不代行"):
+        cast.fires(case, "head", "designate", "2025-09-10 09:00", **DESIGNATED)
+    cast.fires(case, "head", "decline", "2025-09-10 10:00", reason="业主委员会已经产生")
+    assert in_office(session, cast.estate.id) == committee
 
 
 def test_nobody_is_designated_twice(session: Session, cast: Cast) -> None:
