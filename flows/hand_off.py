@@ -180,7 +180,11 @@ class HandOff:
             "number": next_number(self.session, issuer.id, issuer.code or issuer.name, day.year),  # type: ignore[arg-type]
             "issuer": issuer.name,
             "addressee": self.event.facts.get("addressee") or self.body_of(paper.to).name,
-            "copies": [self.body_of(desk).name for desk in paper.copies if self._is_there(desk)],
+            "copies": [
+                self.body_of(one).name if isinstance(one, Desk) else one
+                for one in paper.copies
+                if not isinstance(one, Desk) or self._is_there(one)
+            ],
             "date": day.isoformat(),
             "case": {
                 "number": self.case.number,

@@ -1,7 +1,8 @@
 """What no model can say: triggers by which the database keeps what was agreed, added by the migrations.
 
 A calendar edition is written when it is proposed and approved once, by another person than its proposer; from then on it
-takes no further day. Whoever proposed a change can never be the one who approved it.
+takes no further day. Whoever proposed a change can never be the one who approved it. A line of the scoring ledger is put right
+by a further line.
 """
 
 GUARDS = """
@@ -96,4 +97,13 @@ drop trigger refuse_truncate on fund_account;
 drop trigger refuse_change on fund_entry;
 drop trigger refuse_change on fund_posting;
 drop trigger refuse_change on fund_account;
+"""
+
+KEEP_SCORES = """
+create trigger refuse_change before update or delete on evaluation_score for each row execute function refuse_change();
+"""
+"""What was entered into the ledger of scores stays: a correction is a further line."""
+
+UNKEEP_SCORES = """
+drop trigger refuse_change on evaluation_score;
 """

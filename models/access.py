@@ -410,6 +410,25 @@ def may_oversee(person: Person) -> bool:
     return any(post.role in OVERSEES for post in _posts(person))
 
 
+def may_read_evaluations(person: Person) -> bool:
+    """The scoring ledger: who oversees, who reviews for the district, and companies their own."""
+    return may_oversee(person) or any(post.role in (Role.AGENT, Role.REVIEWER) for post in _posts(person))
+
+
+def companies_evaluated(person: Person) -> Any:
+    """`select(Body)`: the companies whose scoring ledger this person may read, whole: those that run an estate they see."""
+    if not may_read_evaluations(person):
+        return select(Body).where(false())
+    theirs = estates_visible_to(person).with_only_columns(col(Estate.company_id))
+    return select(Body).where(col(Body.id).in_(theirs))
+
+
+def must_read_evaluations(person: Person) -> None:
+    """Raises `Forbidden` unless they may."""
+    if not may_read_evaluations(person):
+        raise Forbidden("服务评价计分由监管人员、区审核人和被评价的物业服务企业查看，您没有查看的权限。")
+
+
 def may_govern(person: Person) -> bool:
     """Calendars and rules are changed by supervisors and the administrator, always by two of them."""
     return any(post.role in (Role.SUPERVISOR, Role.ADMIN) for post in _posts(person))

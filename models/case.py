@@ -494,6 +494,8 @@ class Case(SQLModel, table=True):
         """What time brings about does not happen before its clock has run, whoever asks for it."""
         if by is not SYSTEM and not self.kind.clock_of_period(stage, name):
             return
+        if name in self.kind.consequences:
+            return
         clock = next((c for c in clocks.all if c.fires == name and c.limits == stage.id and c.is_running), None)
         if clock is None:
             raise Conflict(f"“{self.kind.event(name).name}”尚未开始计时或者已经办过。")

@@ -5,6 +5,7 @@ open case of the estate from then on, and each of those cases says so in its led
 """
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Index, select, text
 from sqlmodel import Session, SQLModel, col
@@ -13,7 +14,8 @@ from .case import Case
 from .db import instant, primary_key, reference, write
 from .links import Later
 from .people import SYSTEM, Body
-from .territory import Estate
+from .territory import Area, Estate, path_at
+from .worktime import OFFICE_ZONE
 
 
 class Committee(SQLModel, table=True):
@@ -111,6 +113,50 @@ def leave_office(session: Session, committee: Committee, *, why: str, at: dateti
     """End its time in office with nobody to follow: the estate has no committee until one takes office."""
     write(session, committee, ended_at=at, ended_why=why)
     write(session, session.get_one(Estate, committee.estate_id), committee_id=None)
+
+
+def vacancy(session: Session, estate_id: int | None) -> str | None:
+    """Why no new commitment of the fund may start: a committee that acted (居代业) has ended, and none has followed yet.
+
+    None where nothing stands in the way. What was committed before goes on, to whoever follows.
+    """
+    if estate_id is None or session.get_one(Estate, estate_id).committee_id is not None:
+        return None
+    last = select(Committee).where(col(Committee.estate_id) == estate_id).order_by(col(Committee.id).desc()).limit(1)
+    committee = session.scalar(last)
+    if committee is None or committee.kind != "acting" or committee.ended_at is None:
+        return None
+    ended = committee.ended_at.astimezone(OFFICE_ZONE)
+    return (
+        f"居委会代行业主委员会职责已于 {ended:%Y-%m-%d} 终止，新的业主委员会产生或者重新指定代行之前，"
+        "不得新增维修资金的使用；已经同意的款项照常拨付，由接任者承接。"
+    )
+
+
+def open_payments(session: Session, estate_id: int | None) -> list[dict[str, Any]]:
+    """The estate's open cases in which money of the fund was granted: what a committee that leaves hands on.
+
+    Each with `number`, `matter`, `stage`, and in fen what was paid and what is granted and not yet paid (`paid`, `to_pay`).
+    """
+    held = select(Case).where(col(Case.estate_id) == estate_id, col(Case.closed_at).is_(None)).order_by(col(Case.id))
+    return [
+        {
+            "number": case.number,
+            "matter": str(case.details.get("works") or case.kind.title),
+            "stage": case.current.title,
+            "paid": case.details.get("paid", 0),
+            "to_pay": case.details.get("to_pay", 0),
+        }
+        for case in session.scalars(held)
+        if case.details.get("paid") or case.details.get("to_pay")
+    ]
+
+
+def residents_committee_of(session: Session, path: str) -> Body | None:
+    """The residents' committee (社区居委会) of the community in which `path` lies."""
+    there = col(Area.path) == path_at(path, "community")
+    held = select(Body).join(Area, col(Area.id) == col(Body.area_id))
+    return session.scalar(held.where(there, col(Body.kind) == "residents_committee").order_by(col(Body.id)).limit(1))
 
 
 def follow(session: Session, estate_id: int, at: datetime) -> None:

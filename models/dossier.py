@@ -328,7 +328,7 @@ def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]
         words += [
             f"{(field.title or name).removesuffix('（元）')}：{said(facts[name], field.title or '', field)}"
             for name, field in model.model_fields.items()
-            if name in facts and facts[name] not in ([], "")
+            if name in facts and facts[name] not in ([], "", None)
         ]
     words += [f"{title} {facts[name]}" for name, title in CHANGED.items() if event.name in STANDING and name in facts]
     if "found" in facts:

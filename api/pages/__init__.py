@@ -2,7 +2,21 @@
 
 from fastapi import APIRouter, Depends
 
-from . import attachments, cases, dashboard, desk, estates, health, jobs, messages, people, proposals, reference, signin
+from . import (
+    attachments,
+    cases,
+    dashboard,
+    desk,
+    estates,
+    evaluations,
+    health,
+    jobs,
+    messages,
+    people,
+    proposals,
+    reference,
+    signin,
+)
 from .render import office
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(office)])
@@ -13,6 +27,7 @@ for part in (
     cases,
     attachments,
     estates,
+    evaluations,
     dashboard,
     health,
     people,

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from models.access import applicants, estates_visible_to, must_note, opens_for, see
-from models.case import Case, CaseEvent
+from models.case import Case, CaseEvent, Kind
 from models.casetypes import casetype, casetypes
 from models.decisions import Decision
 from models.dossier import Dossier, Offer, dossier, said, told_events
@@ -104,8 +104,12 @@ def _spelt(value: Any) -> str:
 
 
 def _stages(type_id: str | None) -> list[tuple[str, str]]:
-    kinds = [kind for kind in casetypes().values() if type_id in (None, kind.type_id)]
-    return list({stage.id: stage.title for kind in kinds for stage in kind.stages()}.items())
+    """Id and title; an id that several types have is called what each of them calls it."""
+    titles: dict[str, dict[str, None]] = {}
+    for kind in casetypes().values():
+        for stage in kind.stages() if type_id in (None, kind.type_id) else ():
+            titles.setdefault(stage.id, {})[stage.title] = None
+    return [(name, "／".join(called)) for name, called in titles.items()]
 
 
 def _areas(session: Session, me: Person) -> list[tuple[str, str]]:
@@ -197,14 +201,10 @@ def _new_page(
     if not ways_to_open(session, me):
         raise Forbidden("案件由申请单位的经办人提出，或由街道窗口代录，您没有这一权限。")
     kinds = [kind for kind in casetypes().values() if kind.opened_by]
-    kind = casetype(type_id) if type_id else kinds[0]
     seen = session.scalars(estates_visible_to(me).order_by(col(Estate.name))).all()
-    bodies = applicants(session, kind, seen)
-    places = [
-        (str(place.id), place.name, found[0].name)
-        for place in seen
-        if (found := opens_for(me, bodies[place.id or 0], place))
-    ]
+    # unless the address says which: the first that they may open somewhere
+    kind = casetype(type_id) if type_id else next((one for one in kinds if _places(session, me, one, seen)), kinds[0])
+    places = _places(session, me, kind, seen)
     refused = tried.refused if tried else None
     schema = kind.Details.model_json_schema()
     return page(
@@ -225,6 +225,16 @@ def _new_page(
         ),
         tried=tried,
     )
+
+
+def _places(session: Session, me: Person, kind: Kind, seen: Sequence[Estate]) -> list[tuple[str, str, str]]:
+    """Of the estates, those for which this person may open such a case: id, name, and who would ask."""
+    bodies = applicants(session, kind, seen)
+    return [
+        (str(place.id), place.name, found[0].name)
+        for place in seen
+        if (found := opens_for(me, bodies[place.id or 0], place))
+    ]
 
 
 # --- a case ----------------------------------------------------------------------------------------------------------
@@ -445,8 +455,10 @@ def _trail(d: Dossier) -> list[tuple[str, str]]:
 
 def _leads_to(case: Case, name: str) -> str:
     """The stages an event may lead to from here; nothing where it leads nowhere else."""
-    targets = [t.target for t in case.current.transitions if t.event == name and t.target is not case.current]
-    return "或".join(dict.fromkeys(CLOSES if stage.final else stage.title for stage in targets))
+    targets = [t.target for t in case.current.transitions if t.event == name]
+    leading = [stage for stage in targets if stage is not case.current]
+    titles = dict.fromkeys(CLOSES if stage.final else stage.title for stage in leading)
+    return "或".join([*titles, *(["留在本环节"] if leading and len(leading) < len(targets) else [])])
 
 
 def _schema(case: Case, name: str) -> dict[str, Any]:

@@ -13,7 +13,15 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from models.access import KEEPS_FUND, looks_after_people, may_attach, may_govern, may_keep_roster, may_oversee
+from models.access import (
+    KEEPS_FUND,
+    looks_after_people,
+    may_attach,
+    may_govern,
+    may_keep_roster,
+    may_oversee,
+    may_read_evaluations,
+)
 from models.editions import calendar
 from models.errors import Refused
 from models.materials import needs_at
@@ -74,6 +82,8 @@ def ways(me: Person) -> list[Way]:
         found.append(Way("/estates", "小区", "3"))
     if may_oversee(me):
         found.append(Way("/dashboard", "监管看板", "4"))
+    if may_read_evaluations(me):
+        found.append(Way("/evaluations", "服务评价", "9"))
     if looks_after_people(me):
         found.append(Way("/people", "人员", "8"))
     found += [Way("/rules", "规则", "5"), Way("/calendar", "日历", "6")]

@@ -17,6 +17,7 @@ from models.access import applicants, people_at
 from models.case import Case
 from models.casetypes import casetype
 from models.people import Desk, Person
+from models.publicity import objections
 from models.territory import Estate
 from models.worktime import OFFICE_ZONE, WorkCalendar
 
@@ -78,7 +79,13 @@ class Telling:
         assert case is not None
         day = at.astimezone(OFFICE_ZONE).date()
         by = people_at(self.session, case, case.seat(act.desk), day)[0]
-        case.fire(act.event, by=by, at=max(at, case.last_at), facts=_stated(act.facts, day, case))
+        facts, at = dict(_stated(act.facts, day, case)), max(at, case.last_at)
+        if act.event == "object":
+            case.object(by=by, at=at, **facts)
+            return
+        if act.event == "answer_objection":
+            facts["objection"] = objections(self.session, case.id, unanswered=True)[0].id
+        case.fire(act.event, by=by, at=at, facts=facts)
 
     def _open(self, at: datetime) -> None:
         estate = self.session.scalars(select(Estate).where(col(Estate.name) == self.story.estate)).one()

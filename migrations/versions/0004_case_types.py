@@ -49,6 +49,29 @@ def upgrade() -> None:
         "uq_committee_in_office", "committee", ["estate_id"], unique=True, postgresql_where=sa.text("ended_at is null")
     )
     op.create_table(
+        "evaluation_score",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("company_id", sa.BigInteger(), nullable=False),
+        sa.Column("manager", sa.String(), nullable=False),
+        sa.Column("estate_id", sa.BigInteger(), nullable=False),
+        sa.Column("year", sa.Integer(), nullable=False),
+        sa.Column("item", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("points", sa.Integer(), nullable=False),
+        sa.Column("case_id", sa.BigInteger(), nullable=False),
+        sa.Column("corrects_id", sa.BigInteger(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_evaluation_score_case_id")),
+        sa.ForeignKeyConstraint(["company_id"], ["body.id"], name=op.f("fk_evaluation_score_company_id")),
+        sa.ForeignKeyConstraint(["corrects_id"], ["evaluation_score.id"], name=op.f("fk_evaluation_score_corrects_id")),
+        sa.ForeignKeyConstraint(["estate_id"], ["estate.id"], name=op.f("fk_evaluation_score_estate_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluation_score")),
+    )
+    op.create_index(op.f("ix_evaluation_score_case_id"), "evaluation_score", ["case_id"], unique=False)
+    op.create_index("ix_evaluation_score_company_id", "evaluation_score", ["company_id", "year", "id"], unique=False)
+    op.create_index(op.f("ix_evaluation_score_corrects_id"), "evaluation_score", ["corrects_id"], unique=False)
+    op.create_index(op.f("ix_evaluation_score_estate_id"), "evaluation_score", ["estate_id"], unique=False)
+    op.create_table(
         "fund_posting",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("estate_id", sa.BigInteger(), nullable=False),
@@ -137,6 +160,11 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_fund_posting_estate_id"), table_name="fund_posting")
     op.drop_index(op.f("ix_fund_posting_case_id"), table_name="fund_posting")
     op.drop_table("fund_posting")
+    op.drop_index(op.f("ix_evaluation_score_estate_id"), table_name="evaluation_score")
+    op.drop_index(op.f("ix_evaluation_score_corrects_id"), table_name="evaluation_score")
+    op.drop_index("ix_evaluation_score_company_id", table_name="evaluation_score")
+    op.drop_index(op.f("ix_evaluation_score_case_id"), table_name="evaluation_score")
+    op.drop_table("evaluation_score")
     op.drop_index("uq_committee_in_office", table_name="committee", postgresql_where=sa.text("ended_at is null"))
     op.drop_index("ix_committee_to_day", table_name="committee", postgresql_where=sa.text("ended_at is null"))
     op.drop_index("ix_committee_estate_id", table_name="committee")

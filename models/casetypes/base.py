@@ -65,12 +65,13 @@ class Paper:
     """What an event puts in writing: the kind, who issues it, to whom, and who gets a copy.
 
     `by` None: the office at whose desk the event happened, or else the street office; with `own`, whoever has that desk.
+    A copy for an office that has no desk here is named in words.
     """
 
     kind: str
     by: Desk | None = None
     to: Desk = Desk.APPLICANT
-    copies: tuple[Desk, ...] = ()
+    copies: tuple[Desk | str, ...] = ()
     own: bool = False
 
 
@@ -256,6 +257,8 @@ class CaseType(StateChart[_Seat]):
     enterable_afterwards: ClassVar[set[str]] = set()
     """Events whose day may lie before they are typed (补录)."""
     reopening: ClassVar[Reopening | None] = None
+    consequences: ClassVar[set[str]] = set()
+    """Events that the system fires because of what happened in another case (`afterwards`), and not because time has passed."""
     remembers: ClassVar[Mapping[str, str]] = {}
     """What its actions put into `Case.details` beside what was stated, as texts: name → what the case page calls it."""
     consults: ClassVar[tuple[str, ...]] = ()
@@ -347,8 +350,8 @@ class CaseType(StateChart[_Seat]):
             desk = STANDING[name].desk(cls, stage)
             return [desk, Desk.SYSTEM] if desk and STANDING[name].by_time else [desk] if desk else []
         desks = [desk for desk in stage.desks if name in cls.may.get(desk, ())]
-        by_time = name in cls.may.get(Desk.SYSTEM, ()) or cls.clock_of_period(stage, name)
-        return desks + ([Desk.SYSTEM] if by_time else [])
+        by_itself = name in cls.may.get(Desk.SYSTEM, ()) or name in cls.consequences or cls.clock_of_period(stage, name)
+        return desks + ([Desk.SYSTEM] if by_itself else [])
 
     @classmethod
     def facts_of(cls, name: str, stage: str | None = None) -> type[Facts]:
@@ -439,6 +442,8 @@ class CaseType(StateChart[_Seat]):
         title, desks = cls.event(name).name, cls.who(name, stage)
         if name in STANDING and STANDING[name].by_head:
             return Forbidden(f"“{title}”由{desks[0].title}负责人办理，您没有这一权限。")
+        if desks == [Desk.SYSTEM] and name in cls.consequences:
+            return Forbidden(f"“{title}”由系统随相关案件自动办理，不需要人工操作。")
         if desks == [Desk.SYSTEM]:
             return Forbidden(f"“{title}”到期由系统自动办理，不需要人工操作。")
         return Forbidden(f"“{title}”由{'、'.join(desk.title for desk in desks)}办理，您没有这一权限。")

@@ -183,13 +183,17 @@ class FundRequest(Payments, CaseType):
 
     plan = Event(need.to(planning, unless="excluded_item"), name="确认需求")
     enter_decided = Event(
-        need.to(application, unless=("excluded_item", "decision_not_usable", "step_has_not_run"), on="attach_decision"),
+        need.to(
+            application,
+            unless=("nobody_commits", "excluded_item", "decision_not_usable", "step_has_not_run"),
+            on="attach_decision",
+        ),
         name="录入已有决定",
     )
     review_cost = Event(planning.to(cost_review), name="送造价审核")
     publish = Event(
-        planning.to(plan_publicity, unless="scope_unknown", on="set_budget")
-        | cost_review.to(plan_publicity, unless="scope_unknown", on="set_budget"),
+        planning.to(plan_publicity, unless=("nobody_commits", "scope_unknown"), on="set_budget")
+        | cost_review.to(plan_publicity, unless=("nobody_commits", "scope_unknown"), on="set_budget"),
         name="公示方案",
     )
     revise = Event(plan_publicity.to(planning), name="修改方案")
@@ -208,7 +212,13 @@ class FundRequest(Payments, CaseType):
     submit = Event(
         application.to(
             intake,
-            unless=("objections_unanswered", "finish_day_is_past", "scope_is_decided", "scope_unknown"),
+            unless=(
+                "nobody_commits",
+                "objections_unanswered",
+                "finish_day_is_past",
+                "scope_is_decided",
+                "scope_unknown",
+            ),
             on=("set_contract", "check_allocation"),
         ),
         name="提交申请",
@@ -235,7 +245,9 @@ class FundRequest(Payments, CaseType):
     )
     refuse = Event(intake.to(closed) | review.to(closed) | final_review.to(settlement), name="不予通过")
     approve = Event(
-        review.to(first_payment, unless=("first_amount_wrong", "balances_short"), on="set_first_payment")
+        review.to(
+            first_payment, unless=("nobody_commits", "first_amount_wrong", "balances_short"), on="set_first_payment"
+        )
         | final_review.to(
             final_payment,
             cond="something_remains",

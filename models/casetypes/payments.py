@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from ..committees import vacancy
 from ..fund_accounts import is_kept
 from ..fund_charges import EVERYBODY, Charge, allocation, charge_to, scope_unclear, shortfall
 from ..money import yuan
@@ -78,6 +79,10 @@ class Payments:
         return _charge(case, case.details) if {"budget", "settlement"} & case.details.keys() else None
 
     # --- obstacles ---
+
+    def nobody_commits(self, move: Move) -> str | None:
+        """What begins a commitment waits for a committee; what is already committed does not."""
+        return vacancy(move.session, move.case.estate_id)
 
     def excluded_item(self, move: Move) -> str | None:
         facts = move.facts
