@@ -161,7 +161,7 @@ def test_a_failed_re_election_leads_to_acting_and_one_household_more_than_a_fift
     shift(session, "2025-11-07 09:00")
     assert case.outcome == "代行终止，移交完毕" and verify(events_of(session, case)) is None
     assert titles(session, case) == [
-        "拟指定代行公示通知", "指定代行业主委员会职责通知书", "终止代行通知书", "移交清单", "移交清单", "移交完毕确认书",
+        "拟指定代行公示通知", "异议答复书", "指定代行业主委员会职责通知书", "终止代行通知书", "移交清单", "移交清单", "移交完毕确认书",
     ]  # fmt: skip
 
 
