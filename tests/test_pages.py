@@ -255,9 +255,11 @@ def test_every_event_of_every_type_has_a_form_with_an_input_for_each_fact(kind: 
     template = '{% import "macros.html" as ui with context %}{{ ui.inputs(fields, "x") }}'
     page = Html(environment().from_string(template).render(fields=fields, csrf_token="", office=None))
     assert [field.name for field in fields] == list(model.model_fields)
-    for field in fields:
+    # rows have no input of their own, but those of each row
+    drawn_one_by_one = [part for field in fields for row in (field.rows or [[field]]) for part in row]
+    for field in drawn_one_by_one:
         drawn = page.find(name=field.name)
-        assert drawn and drawn[0]["id"] == f"x-{field.name}"
+        assert drawn and drawn[0]["id"] == f"x-{field.name.replace('.', '-')}"
         assert re.search("[一-龥]", field.label), "what it is called is Chinese"
         assert all(re.search("[一-龥]", title) for _, title in field.options), "and so is each choice"
 
