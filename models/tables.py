@@ -13,6 +13,7 @@ from . import (
     jobs,
     lateness,
     links,
+    meetings,
     messages,
     notices,
     office,
@@ -27,6 +28,6 @@ from . import (
 METADATA = SQLModel.metadata
 
 __all__ = [
-    "METADATA", "agenda", "case", "clock", "committees", "decisions", "documents", "editions", "jobs", "lateness", "links", "messages", "notices", "office", "people",
+    "METADATA", "agenda", "case", "clock", "committees", "decisions", "documents", "editions", "jobs", "lateness", "links", "meetings", "messages", "notices", "office", "people",
     "proposals", "publicity", "rules", "signin", "territory",
 ]  # fmt: skip

@@ -11,6 +11,20 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "attendance",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("case_id", sa.BigInteger(), nullable=False),
+        sa.Column("sitting", sa.Integer(), nullable=False),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("person", sa.String(), nullable=True),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("opinion", sa.String(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_attendance_case_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attendance")),
+    )
+    op.create_index(op.f("ix_attendance_case_id"), "attendance", ["case_id"], unique=False)
+    op.create_table(
         "committee",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("estate_id", sa.BigInteger(), nullable=False),
@@ -37,6 +51,22 @@ def upgrade() -> None:
         "uq_committee_in_office", "committee", ["estate_id"], unique=True, postgresql_where=sa.text("ended_at is null")
     )
     op.create_table(
+        "resolution",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("case_id", sa.BigInteger(), nullable=False),
+        sa.Column("task", sa.String(), nullable=False),
+        sa.Column("body_id", sa.BigInteger(), nullable=False),
+        sa.Column("due", sa.Date(), nullable=False),
+        sa.Column("item_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["body_id"], ["body.id"], name=op.f("fk_resolution_body_id")),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_resolution_case_id")),
+        sa.ForeignKeyConstraint(["item_id"], ["case.id"], name=op.f("fk_resolution_item_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_resolution")),
+    )
+    op.create_index(op.f("ix_resolution_body_id"), "resolution", ["body_id"], unique=False)
+    op.create_index(op.f("ix_resolution_case_id"), "resolution", ["case_id"], unique=False)
+    op.create_index(op.f("ix_resolution_item_id"), "resolution", ["item_id"], unique=False)
+    op.create_table(
         "committee_member",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("committee_id", sa.BigInteger(), nullable=False),
@@ -62,9 +92,15 @@ def downgrade() -> None:
     op.drop_column("estate", "owners_id")
     op.drop_index(op.f("ix_committee_member_committee_id"), table_name="committee_member")
     op.drop_table("committee_member")
+    op.drop_index(op.f("ix_resolution_item_id"), table_name="resolution")
+    op.drop_index(op.f("ix_resolution_case_id"), table_name="resolution")
+    op.drop_index(op.f("ix_resolution_body_id"), table_name="resolution")
+    op.drop_table("resolution")
     op.drop_index("uq_committee_in_office", table_name="committee", postgresql_where=sa.text("ended_at is null"))
     op.drop_index("ix_committee_to_day", table_name="committee", postgresql_where=sa.text("ended_at is null"))
     op.drop_index("ix_committee_estate_id", table_name="committee")
     op.drop_index(op.f("ix_committee_case_id"), table_name="committee")
     op.drop_index(op.f("ix_committee_body_id"), table_name="committee")
     op.drop_table("committee")
+    op.drop_index(op.f("ix_attendance_case_id"), table_name="attendance")
+    op.drop_table("attendance")

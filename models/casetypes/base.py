@@ -62,13 +62,15 @@ class Period:
 class Paper:
     """What an event puts in writing: the kind, who issues it, to whom, and who gets a copy.
 
-    `by` None: the office at whose desk the event happened, or else the street office.
+    `by` None: the office at whose desk the event happened, or else the street office. `names`: the fact of the event that
+    names whom it is addressed to, where that is no desk of the case.
     """
 
     kind: str
     by: Desk | None = None
     to: Desk = Desk.APPLICANT
     copies: tuple[Desk, ...] = ()
+    names: str | None = None
 
 
 class Stage(State):
@@ -229,7 +231,7 @@ class CaseType(StateChart[_Seat]):
     """Event → what is stated with it, or event → {stage it leaves → what is stated there}."""
     may: ClassVar[Mapping[Desk, set[str]]] = {}
     paper: ClassVar[Mapping[str, Paper | Mapping[str, Paper]]] = {}
-    """Event → paper, or event → {stage it leads to → paper}."""
+    """Event → paper, or event → {stage it leads to → paper}; `open` for what opening a case puts in writing."""
     outcomes: ClassVar[Mapping[str, str]] = {}
     """Event that ends the case → in which word it ended."""
     enterable_afterwards: ClassVar[set[str]] = set()
