@@ -44,7 +44,11 @@ def _three(day: date, case: Case) -> Mapping[str, Any]:
 
 
 def _one(day: date, case: Case) -> Mapping[str, Any]:
-    task = {"task": "整改二次供水泵房，提交水质检测报告", "responsible": str(case.applicant_id), "due": _in(day, case, 15)}
+    task = {
+        "task": "整改二次供水泵房，提交水质检测报告",
+        "responsible": str(case.applicant_id),
+        "due": _in(day, case, 15),
+    }
     return {"summary": "会议同意由物业服务企业整改泵房，街道办事处跟踪水质检测。", "decisions": [task]}
 
 

@@ -12,16 +12,14 @@ from ..case import Case, CaseEvent
 from ..documents import Attachment
 from ..links import Link
 from ..people import SYSTEM, Desk
-from .base import CaseType, Cents, Day, Facts, Line, Move, Need, Paper, Paragraph, Stage, Wrong
+from .base import CaseType, Day, Facts, Line, Move, Need, Paper, Paragraph, Stage, Wrong
 
 PROOF = "办结证明"
 
 
 class Feedback(Facts):
     result: Paragraph = Field(title="办理结果")
-    proof: Line | None = Field(
-        default=None, title="纸质证明的名称、文号", description="已经上传“办结证明”的，可以不填"
-    )
+    proof: Line | None = Field(default=None, title="纸质证明的名称、文号", description="已经上传“办结证明”的，可以不填")
 
 
 class CloseOut(Facts):
@@ -39,8 +37,9 @@ class Revoke(Facts):
 
 
 class Emergency(Facts):
-    works: Line = Field(title="应急维修内容")
-    budget: Cents = Field(gt=0, title="预计费用（元）")
+    situation: Line = Field(title="险情情形", json_schema_extra={"format": "rule", "x-rule": "emergency.situations"})
+    works: Line = Field(title="险情部位和内容")
+    account: Paragraph | None = Field(default=None, title="发现时间和经过")
 
 
 class ActionItem(CaseType):
@@ -58,7 +57,9 @@ class ActionItem(CaseType):
 
     # --- stages ---
 
-    doing = Stage("承办", desk=Desk.APPLICANT, also=(Desk.STREET,), initial=True, deadline="action.due", needs=(Need(PROOF),))
+    doing = Stage(
+        "承办", desk=Desk.APPLICANT, also=(Desk.STREET,), initial=True, deadline="action.due", needs=(Need(PROOF),)
+    )
     acceptance = Stage("核验", desk=Desk.STREET, deadline="action.acceptance")
     closed = Stage("销号", final=True)
     revoked = Stage("撤销交办", final=True)
@@ -133,7 +134,8 @@ class ActionItem(CaseType):
         move.details |= {"due": move.facts.due.isoformat(), "sent_back": move.details.get("sent_back", 0) + 1}
 
     def start_repair(self, move: Move) -> None:
-        move.arises("emergency_repair", why="emergency", works=move.facts.works, budget=move.facts.budget)
+        """The repair goes its own, faster way; this item is closed with its papers as proof."""
+        move.arises("emergency_repair", why="emergency", **move.facts.model_dump(mode="json", exclude_none=True))
 
 
 def _proofs(move: Move) -> list[str]:

@@ -109,7 +109,13 @@ class JointMeeting(CaseType):
     title = "联席会议"
     prefix = "LX"
     opened_by = ("committee", "company", "residents_committee", "department")
-    consults = ("meeting.attendees", "meeting.quorum", "meeting.notice_days", "meeting.hold_within", "meeting.close_out")
+    consults = (
+        "meeting.attendees",
+        "meeting.quorum",
+        "meeting.notice_days",
+        "meeting.hold_within",
+        "meeting.close_out",
+    )
 
     class Details(BaseModel):
         model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
@@ -142,7 +148,9 @@ class JointMeeting(CaseType):
     accept = Event(intake.to(convening, unless="topic_missing", on="set_topic"), name="受理")
     refer = Event(intake.to(transfer, unless="called_by_itself", on="remember_organ"), name="转送有权机关")
     refuse = Event(intake.to(closed, unless="called_by_itself"), name="不予受理")
-    merge = Event(intake.to(closed, unless=("called_by_itself", "no_such_meeting"), on="link_meeting"), name="并入其他会议")
+    merge = Event(
+        intake.to(closed, unless=("called_by_itself", "no_such_meeting"), on="link_meeting"), name="并入其他会议"
+    )
     withdraw = Event(
         intake.to(closed, unless="called_by_itself") | convening.to(closed, unless="called_by_itself"), name="撤回"
     )
@@ -234,7 +242,9 @@ class JointMeeting(CaseType):
     def no_such_meeting(self, move: Move) -> str | None:
         if move.facts is None:
             return None
-        found = move.session.scalar(select(Case).where(col(Case.number) == move.facts.into, col(Case.type) == move.case.type))
+        found = move.session.scalar(
+            select(Case).where(col(Case.number) == move.facts.into, col(Case.type) == move.case.type)
+        )
         near = found is not None and (
             found.estate_id == move.case.estate_id or (found.estate_id is None and within(move.case.path, found.path))
         )
@@ -255,8 +265,14 @@ class JointMeeting(CaseType):
         ahead, within_ = move.rule("meeting.notice_days"), move.rule("meeting.hold_within")
         first, last = (due(move.at, rule.limit, book).due_day for rule in (ahead, within_))
         if day < first:
-            return Wrong("day", f"会议通知应当在召开前{ahead.limit.chinese}发出（{ahead.source}），最早可以定在 {first}。")
-        return Wrong("day", f"会议应当在通知后{within_.limit.chinese}内召开（{within_.source}），最迟定在 {last}。") if day > last else None
+            return Wrong(
+                "day", f"会议通知应当在召开前{ahead.limit.chinese}发出（{ahead.source}），最早可以定在 {first}。"
+            )
+        return (
+            Wrong("day", f"会议应当在通知后{within_.limit.chinese}内召开（{within_.source}），最迟定在 {last}。")
+            if day > last
+            else None
+        )
 
     def before_its_day(self, move: Move) -> str | None:
         day = move.case.details["meeting_day"]
@@ -314,7 +330,9 @@ class JointMeeting(CaseType):
         open_items = [item for item in _items(move) if item.is_open]
         if not open_items:
             return None
-        named = "、".join(f"{item.number}（{move.session.get_one(Body, item.applicant_id).name}）" for item in open_items)
+        named = "、".join(
+            f"{item.number}（{move.session.get_one(Body, item.applicant_id).name}）" for item in open_items
+        )
         return f"交办事项 {named} 尚未销号，不能归档；确实不能解决的，可以上报上级。"
 
     def no_answer_from_above(self, move: Move) -> str | None:
@@ -369,7 +387,9 @@ class JointMeeting(CaseType):
         move.record["invited"] = move.details["invited"]
         sheet = attendance(move.session, move.case.id or 0, move.details["sittings"])
         move.record["attendance"] = {
-            status: [line.body + (f"（{line.person}）" if line.person else "") for line in sheet if line.status == status]
+            status: [
+                line.body + (f"（{line.person}）" if line.person else "") for line in sheet if line.status == status
+            ]
             for status in STATUSES
         }
         move.record["opinions"] = [f"{line.body}：{line.opinion}" for line in sheet if line.opinion]

@@ -12,6 +12,7 @@ from flows.hand_off import carry_on
 from models.access import see
 from models.agenda import AgendaItem
 from models.case import Case, CaseEvent, events_of, verify
+from models.casetypes.base import Move
 from models.db import transaction
 from models.desk import desk_of
 from models.documents import Document
@@ -41,14 +42,21 @@ def asked(session: Session, cast: Cast, when: str, topic: str = "地下车库渗
 
 
 def at_supervision(
-    session: Session, cast: Cast, *decisions: dict[str, Any], who: str = "clerk", case: Case | None = None, **minutes: Any
+    session: Session,
+    cast: Cast,
+    *decisions: dict[str, Any],
+    who: str = "clerk",
+    case: Case | None = None,
+    **minutes: Any,
 ) -> Case:
     """A meeting asked for on Monday, 12 October 2026, held on the 19th, its minutes issued on the 20th."""
     case = case or asked(session, cast, "2026-10-12 09:00")
     cast.fires(case, who, "accept", "2026-10-13 09:00")
     cast.fires(case, who, "notify", "2026-10-13 10:00", day="2026-10-19", **ROOM)
     cast.fires(case, who, "hold", "2026-10-19 11:00", attendance=CAME)
-    cast.fires(case, who, "minute", "2026-10-20 09:00", summary="各单位发表了意见", decisions=list(decisions), **minutes)
+    cast.fires(
+        case, who, "minute", "2026-10-20 09:00", summary="各单位发表了意见", decisions=list(decisions), **minutes
+    )
     return case
 
 
@@ -138,9 +146,15 @@ def test_one_meeting_over_national_day_with_three_things_to_do_one_late_and_one_
     decided = session.scalars(select(Resolution).where(col(Resolution.case_id) == case.id).order_by(col(Resolution.id)))
     assert [one.item_id for one in decided] == [company.id, residents.id, committee.id]
     shift(session, "2025-10-16 09:01")
-    assert papers(session, company) == ["交办单"] and paper(session, company, "assignment_slip").facts["addressee"] == "莲心物业服务有限公司"
+    assert (
+        papers(session, company) == ["交办单"]
+        and paper(session, company, "assignment_slip").facts["addressee"] == "莲心物业服务有限公司"
+    )
     minutes = paper(session, case, "meeting_minutes").facts["event"]
-    assert minutes["attendance"]["present"][0] == "社区党委（王敏书记）" and minutes["attendance"]["absent"] == ["小区党支部", "网格办"]
+    assert minutes["attendance"]["present"][0] == "社区党委（王敏书记）" and minutes["attendance"]["absent"] == [
+        "小区党支部",
+        "网格办",
+    ]
     assert minutes["opinions"] == ["社区民警：同意调整车库出入口的管理"]
     assert [one["responsible"] for one in minutes["decisions"]][2] == "莲花北村业主委员会"
 
@@ -174,7 +188,11 @@ def test_one_meeting_over_national_day_with_three_things_to_do_one_late_and_one_
     cast.fires(committee, "committee", "feedback", "2025-11-13 09:00", result="已公示7日", proof="公示照片")
     cast.fires(committee, "head", "close_out", "2025-11-14 09:00")
     shift(session, "2025-11-14 09:01")
-    assert [line["case"] for line in told(session, case, "linked")] == [residents.number, company.number, committee.number]
+    assert [line["case"] for line in told(session, case, "linked")] == [
+        residents.number,
+        company.number,
+        committee.number,
+    ]
 
     cast.fires(case, "clerk", "archive", "2025-11-18 09:00")
     shift(session, "2025-11-18 09:01")
@@ -191,9 +209,18 @@ def test_one_meeting_over_national_day_with_three_things_to_do_one_late_and_one_
 
 def test_a_late_fund_request_opens_a_meeting_whose_result_comes_back_to_it(session: Session, cast: Cast) -> None:
     late, meeting = late_meeting(session, cast)
-    assert (meeting.place, meeting.desk, meeting.estate_id, meeting.serves) == ("莲花街道", "street", None, meeting.path)
+    assert (meeting.place, meeting.desk, meeting.estate_id, meeting.serves) == (
+        "莲花街道",
+        "street",
+        None,
+        meeting.path,
+    )
     assert running(session, meeting).due_day == date(2026, 11, 2)
-    for name, facts in {"refuse": {"reason": "x"}, "refer": {"reason": "x", "organ": "x"}, "withdraw": {"reason": "x"}}.items():
+    for name, facts in {
+        "refuse": {"reason": "x"},
+        "refer": {"reason": "x", "organ": "x"},
+        "withdraw": {"reason": "x"},
+    }.items():
         with pytest.raises(Conflict, match="因辖区案件逾期而提请"):
             cast.fires(meeting, "clerk", name, "2026-10-27 09:00", **facts)
     cast.fires(meeting, "clerk", "accept", "2026-10-27 09:00")
@@ -208,14 +235,18 @@ def test_a_late_fund_request_opens_a_meeting_whose_result_comes_back_to_it(sessi
     shift(session, "2026-10-30 15:01", "2026-11-02 08:30", "2026-11-03 08:30")
     both = session.scalars(select(Case).where(col(Case.type) == "joint_meeting").order_by(col(Case.id))).all()
     assert [one.serves for one in both] == [None, meeting.path] and both[0] is meeting
-    assert session.scalars(select(col(AgendaItem.case_id)).where(col(AgendaItem.meeting_id) == both[1].id)).all() == [other.id]
+    assert session.scalars(select(col(AgendaItem.case_id)).where(col(AgendaItem.meeting_id) == both[1].id)).all() == [
+        other.id
+    ]
 
     said = {"summary": "逐件说明了逾期原因", "decisions": []}
     with pytest.raises(Invalid, match=f"{late.number} 还没有处理结果") as refused:
         cast.fires(meeting, "clerk", "minute", "2026-11-03 09:00", **said)
     assert refused.value.field == "results"
     with pytest.raises(Invalid, match="不在本会议的议程上") as refused:
-        cast.fires(meeting, "clerk", "minute", "2026-11-03 09:00", **said, results=[{"case": other.number, "result": "x"}])
+        cast.fires(
+            meeting, "clerk", "minute", "2026-11-03 09:00", **said, results=[{"case": other.number, "result": "x"}]
+        )
     assert refused.value.field == "results.0.case"
     todo = [{"task": "作出受理决定", "responsible": "福田区莲花街道办事处", "due": "2026-11-06"}]
     result = {"case": late.number, "result": "由街道办事处于11月6日前作出受理决定"}
@@ -299,7 +330,9 @@ def test_what_the_street_cannot_settle_goes_to_the_district_and_from_there_to_th
     cast.fires(district, "reviewer", "hold", "2026-10-27 11:00", attendance=CAME)
     todo = {"task": "提供管线资料", "responsible": "福田区莲花街道办事处", "due": "2026-11-06"}
     answer = {"case": street.number, "result": "由街道提供资料，出资责任报市级协调"}
-    cast.fires(district, "reviewer", "minute", "2026-10-28 09:00", summary="意见不一", decisions=[todo], results=[answer])
+    cast.fires(
+        district, "reviewer", "minute", "2026-10-28 09:00", summary="意见不一", decisions=[todo], results=[answer]
+    )
     shift(session, "2026-10-28 09:01")
     notice = paper(session, district, "meeting_notice")
     assert (notice.facts["issuer"], notice.facts["addressee"]) == ("福田区住房和建设局", "、".join(FUTIAN))
@@ -309,7 +342,10 @@ def test_what_the_street_cannot_settle_goes_to_the_district_and_from_there_to_th
 
     # a thing to do that lies outside the street's area is the street's all the same, and nobody else's
     (item,) = given(session, district)
-    assert see(session, cast.clerk, item.number) is item and item in desk_of(session, cast.clerk, at("2026-10-29 09:00")).mine
+    assert (
+        see(session, cast.clerk, item.number) is item
+        and item in desk_of(session, cast.clerk, at("2026-10-29 09:00")).mine
+    )
     with pytest.raises(NotFound):
         see(session, cast.stranger, item.number)
 
@@ -331,7 +367,11 @@ def test_what_the_street_cannot_settle_goes_to_the_district_and_from_there_to_th
     cast.fires(city, "payer", "archive", "2026-11-09 09:00")
     cast.fires(district, "reviewer", "archive", "2026-11-09 09:00")  # reported upwards, its item may stay open
     shift(session, "2026-11-09 09:01")
-    assert item.is_open and f"{item.number}，未办结，已随会议上报" in paper(session, district, "meeting_archived").facts["event"]["items"]
+    assert (
+        item.is_open
+        and f"{item.number}，未办结，已随会议上报"
+        in paper(session, district, "meeting_archived").facts["event"]["items"]
+    )
     assert all(verify(events_of(session, one)) is None for one in (street, district, city))
     assert session.scalars(select(CaseEvent).where(col(CaseEvent.handled_at).is_(None))).all() == []
 
@@ -358,7 +398,11 @@ def test_what_another_organ_must_do_is_handed_on_within_three_working_days(sessi
     assert case.stage == "transfer" and running(session, case).due_day == date(2026, 10, 16)
     shift(session, "2026-10-13 09:01")
     slip = paper(session, case, "transfer_slip")
-    assert (slip.title, slip.facts["addressee"], slip.facts["copies"]) == ("转办单", organ["organ"], ["莲花北村业主委员会"])
+    assert (slip.title, slip.facts["addressee"], slip.facts["copies"]) == (
+        "转办单",
+        organ["organ"],
+        ["莲花北村业主委员会"],
+    )
     cast.fires(case, "clerk", "turned_away", "2026-10-14 09:00", reason="材料不齐")
     assert case.stage == "intake" and running(session, case).due_day == date(2026, 10, 21)
     cast.fires(case, "clerk", "refer", "2026-10-15 09:00", **organ)
@@ -421,7 +465,9 @@ def test_an_enterprise_whistles_and_departments_come(session: Session, cast: Cas
     lineman = Person(name="陆川", account="lineman")
     session.add(lineman)
     session.flush()
-    session.add(Post(person_id=lineman.id, role=Role.AGENT, body_id=operator.id, area_path=cast.estate.path, from_day=HIRED))  # type: ignore[arg-type]
+    session.add(
+        Post(person_id=lineman.id, role=Role.AGENT, body_id=operator.id, area_path=cast.estate.path, from_day=HIRED)
+    )  # type: ignore[arg-type]
     session.flush()
     case = Case.open(
         session, "joint_meeting", estate=cast.estate, applicant=operator, details={"topic": "配电房移位"}, by=lineman,
@@ -566,6 +612,22 @@ def test_nothing_is_struck_off_but_by_the_office_that_gave_it(session: Session, 
             cast.fires(item, who, "close_out", "2026-10-21 10:00")
     cast.fires(item, "clerk", "close_out", "2026-10-21 10:00")
     assert item.outcome == "销号"
+
+
+def test_an_item_that_turns_out_an_emergency_gives_rise_to_its_repair(
+    session: Session, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (item,) = given(session, at_supervision(session, cast, DECISION))
+    hazard = {"situation": "E4", "works": "5栋外墙饰面砖空鼓"}
+    opened: list[Any] = []
+    monkeypatch.setattr(Move, "arises", lambda move, type_id, **details: opened.append((move.case, type_id, details)))
+    with pytest.raises(Forbidden):
+        cast.fires(item, "agent", "emergency", "2026-10-21 09:00", **hazard)
+    cast.fires(item, "committee", "emergency", "2026-10-21 09:00", **hazard)
+    assert opened == [(item, "emergency_repair", {"why": "emergency", **hazard})]
+    assert item.stage == "doing" and running(session, item).due_day == date(2026, 10, 30), (
+        "it is still to be closed with proof"
+    )
 
 
 def test_what_is_no_longer_wanted_is_taken_back_with_reasons(session: Session, cast: Cast) -> None:
