@@ -84,7 +84,7 @@ def settle(session: Session, meeting: Case, results: Mapping[str, str], otherwis
         write(session, items[case.id or 0], settled_at=at, result=result)
 
 
-def lock(session: Session, ids: Collection[int]) -> list[Case]:
+def lock(session: Session, ids: Collection[int | None]) -> list[Case]:
     """Those cases, locked in the order of their ids without waiting. Raises `Later` where somebody holds one."""
     held = select(Case).where(col(Case.id).in_(ids)).order_by(col(Case.id)).with_for_update(skip_locked=True)
     found = list(session.scalars(held, execution_options={"populate_existing": True}))

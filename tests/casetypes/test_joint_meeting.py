@@ -9,20 +9,21 @@ from sqlmodel import Session, col
 
 from api.embedded import Urls
 from flows.hand_off import carry_on
-from models.access import see
+from models.access import applicants, see
 from models.agenda import AgendaItem
 from models.case import Case, CaseEvent, events_of, verify
-from models.casetypes.base import Move
+from models.casetypes.base import Move, casetype
 from models.db import transaction
 from models.desk import desk_of
 from models.documents import Document
 from models.errors import Conflict, Forbidden, Invalid, NotFound
 from models.links import arising
 from models.meetings import Resolution, attendance
-from models.people import Body, Person, Post, Role
+from models.people import Body, Role
 from models.rules import rulebook
 
-from ..make import HIRED, Cast, at, at_intake, running, shift
+from .. import make
+from ..make import Cast, at, at_intake, running, shift
 
 FUTIAN = ["社区党委", "小区党支部", "业主委员会及业主代表", "物业服务企业", "网格办", "社区民警"]
 ROOM = {"hour": "09:30", "room": "街道办事处三楼会议室", "chair": "吴芳"}
@@ -239,7 +240,7 @@ def test_a_late_fund_request_opens_a_meeting_whose_result_comes_back_to_it(sessi
         other.id
     ]
 
-    said = {"summary": "逐件说明了逾期原因", "decisions": []}
+    said: dict[str, Any] = {"summary": "逐件说明了逾期原因", "decisions": []}
     with pytest.raises(Invalid, match=f"{late.number} 还没有处理结果") as refused:
         cast.fires(meeting, "clerk", "minute", "2026-11-03 09:00", **said)
     assert refused.value.field == "results"
@@ -459,21 +460,15 @@ def test_whoever_asked_may_withdraw_until_it_is_called(session: Session, cast: C
 
 def test_an_enterprise_whistles_and_departments_come(session: Session, cast: Cast) -> None:
     """宝安: 企业吹哨、部门报到. Here a grid operator asks in 福田."""
-    operator = Body(kind="department", name="深圳供电局福田供电所", area_id=None)
-    session.add(operator)
-    session.flush()
-    lineman = Person(name="陆川", account="lineman")
-    session.add(lineman)
-    session.flush()
-    session.add(
-        Post(person_id=lineman.id, role=Role.AGENT, body_id=operator.id, area_path=cast.estate.path, from_day=HIRED)
-    )  # type: ignore[arg-type]
-    session.flush()
+    futian = make.area(session, "440304")
+    operator = make.body(session, "department", "深圳供电局福田供电所", None, futian.id)
+    lineman = make.person(session, "lineman", "陆川", Role.AGENT, cast.estate.path, body_id=operator.id)
+    asking = applicants(session, casetype("joint_meeting"), [cast.estate])[cast.estate.id or 0]
+    assert [one.kind for one in asking] == ["committee", "company", "residents_committee", "department"]
     case = Case.open(
         session, "joint_meeting", estate=cast.estate, applicant=operator, details={"topic": "配电房移位"}, by=lineman,
         at=at("2026-10-12 09:00"),
     )  # fmt: skip
-    session.expire(lineman)
     meeting = at_supervision(
         session, cast, {"task": "提交移位方案", "responsible": operator.name, "due": "2026-10-30"}, case=case
     )
