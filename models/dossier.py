@@ -1,10 +1,10 @@
 """The dossier: everything a case page and `GET /api/cases/{number}` show, read in a bounded number of queries."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -231,6 +231,9 @@ CHANGED = {
     "old_due_day": "原期限", "due_day": "期限", "cap_day": "最长中止至", "limit": "共", "step": "暂缓的步骤", "case": "新案件",
 }  # fmt: skip
 """What an event about a clock changed, as its line says it."""
+REMEMBERED = {"agenda", "agenda_result", "linked", "committee"}
+"""Lines about what was done to a case from outside, and what they say:"""
+OUTSIDE = {"meeting": "会议", "case": "案件", "result": "处理结果", "outcome": "结果", "committee": "业主委员会"}
 
 
 def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]:
@@ -245,6 +248,8 @@ def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]
         words.append(f"{facts.get('need') or '其他材料'}，散列值 {facts['sha256'][:8]}")
     elif event.name == "erase":
         words.append(f"第{facts['erased_seq']}条记录的内容：{facts['reason']}")
+    elif event.name in REMEMBERED:
+        words += [f"{title}：{facts[name]}" for name, title in OUTSIDE.items() if facts.get(name)]
     elif "told" in facts:
         names = [people[one].name for told in facts["told"].values() for one in told if one in people]
         words.append(f"期限 {facts['due_day']}；告知{'、'.join(dict.fromkeys(names)) or '无人'}")
@@ -255,7 +260,7 @@ def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]
         words += [
             f"{(field.title or name).removesuffix('（元）')}：{said(facts[name], field.title or '', field)}"
             for name, field in model.model_fields.items()
-            if name in facts and facts[name] not in ([], "")
+            if name in facts and facts[name] not in ([], "", None)
         ]
     words += [f"{title} {facts[name]}" for name, title in CHANGED.items() if event.name in STANDING and name in facts]
     if "reopens" in facts:
@@ -266,9 +271,12 @@ def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]
 
 
 def said(value: Any, title: str, field: Any = None) -> str:
-    """A stated fact as people write it: money in yuan, lists joined, yes and no in words."""
+    """A stated fact as people write it: money in yuan, lists joined, rows with what each cell is called, yes and no in words."""
     if isinstance(value, bool):
         return "是" if value else "否"
+    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        (row,) = get_args(field.annotation)
+        return "；".join(_said_of_row(one, row.model_fields) for one in value)
     titles = (getattr(field, "json_schema_extra", None) or {}).get("x-titles", {}) if field is not None else {}
     if isinstance(value, list):
         return "、".join(str(titles.get(one, one)) for one in value)
@@ -277,6 +285,15 @@ def said(value: Any, title: str, field: Any = None) -> str:
     if isinstance(value, int) and "面积" in title:
         return square_metres(value)
     return str(titles.get(value, value))
+
+
+def _said_of_row(row: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
+    cells = [
+        f"{field.title or name} {said(row[name], field.title or '', field)}"
+        for name, field in fields.items()
+        if row.get(name) not in (None, "", [])
+    ]
+    return "，".join(cells)
 
 
 def _way(case: Case, events: Sequence[CaseEvent]) -> list[Step]:

@@ -34,11 +34,6 @@ Hour = Annotated[str, Field(pattern=r"^([01]?\d|2[0-3]):[0-5]\d$")]
 Status = Literal["present", "leave", "absent", "observing"]
 
 
-def _asked_empty(schema: dict[str, Any]) -> None:
-    """A form shows no default: who asks says what it is about."""
-    schema.pop("default", None)
-
-
 class Accept(Facts):
     topic: Line | None = Field(default=None, title="议题", description="与提请的不同时更正")
 
@@ -125,7 +120,7 @@ class JointMeeting(CaseType):
     class Details(BaseModel):
         model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-        topic: Line = Field(default="", title="议题", json_schema_extra=_asked_empty)
+        topic: Line = Field(default_factory=str, title="议题")
         matter: Paragraph | None = Field(default=None, title="事由和已经做过的协调")
 
     # --- stages ---

@@ -23,6 +23,7 @@ from models.people import Body, Role
 from models.rules import rulebook
 
 from .. import make
+from ..door import Door
 from ..make import Cast, at, at_intake, running, shift
 
 FUTIAN = ["社区党委", "小区党支部", "业主委员会及业主代表", "物业服务企业", "网格办", "社区民警"]
@@ -519,6 +520,37 @@ def test_a_meeting_nobody_writes_up_turns_red(session: Session, cast: Cast) -> N
     cast.fires(case, "clerk", "notify", "2026-10-13 10:00", day="2026-10-19", **ROOM)
     shift(session, "2026-10-16 08:30", "2026-10-20 00:00")
     assert case.card(at("2026-10-20 00:00")) == "red"
+
+
+# --- on screen ---
+
+
+def test_case_pages_say_who_came_what_was_decided_and_what_came_of_it(door: Door) -> None:
+    def life(session: Session, cast: Cast) -> list[str]:
+        late, meeting = late_meeting(session, cast)
+        cast.fires(meeting, "clerk", "accept", "2026-10-27 09:00")
+        cast.fires(meeting, "clerk", "notify", "2026-10-27 10:00", day="2026-10-30", **ROOM)
+        came = [{"body": "社区党委", "person": "王敏书记", "status": "present", "opinion": "限期受理"}, *CAME[1:]]
+        cast.fires(meeting, "clerk", "hold", "2026-10-30 15:00", attendance=came)
+        result = {"case": late.number, "result": "由街道办事处于11月6日前受理"}
+        cast.fires(
+            meeting, "clerk", "minute", "2026-11-02 09:00", summary="…", decisions=[DECISION | {"due": "2026-11-06"}],
+            results=[result],
+        )  # fmt: skip
+        shift(session, "2026-11-02 09:01")
+        return [late.number, meeting.number, given(session, meeting)[0].number]
+
+    late, meeting, item = door.writes(life)
+    door.goes_to("2026-11-02 10:00")
+    clerk = door.signed_in("clerk")
+    assert f"会议：{meeting}" in (page := clerk.get(f"/cases/{late}").text) and "由街道办事处于11月6日前受理" in page
+    page = clerk.get(f"/cases/{meeting}").text
+    assert "单位 社区党委，姓名、职务 王敏书记，到会情况 出席，书面意见 限期受理" in page
+    assert "议定事项 检测渗漏，责任单位 莲花北村业主委员会，办结期限 2026-11-06" in page
+    assert item in door.signed_in("committee").get("/").text
+    assert clerk.get(f"/cases/{item}").status_code == 200
+    form = door.signed_in("agent").get("/cases/new?type=joint_meeting").text
+    assert "议题" in form and "交办事项" not in form, "an item is given, never asked for"
 
 
 # --- wrong input ---
