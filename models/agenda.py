@@ -5,7 +5,7 @@ escalation case that is late itself comes before that of the area above, and fro
 What is decided about a case comes back to it (`settle`).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -72,16 +72,22 @@ def unsettled(meeting: Case) -> Any:
     return held.order_by(col(AgendaItem.id))
 
 
-def settle(session: Session, meeting: Case, results: Mapping[str, str], otherwise: str, at: datetime) -> None:
+def settle(
+    session: Session,
+    meeting: Case,
+    items: Iterable[AgendaItem],
+    results: Mapping[str, str],
+    otherwise: str,
+    at: datetime,
+) -> None:
     """Push back what a meeting decided to the cases on its agenda; `results` by their numbers. Raises `Later`."""
-    items = {item.case_id: item for item in session.scalars(unsettled(meeting))}
-    cases = lock(session, items)
-    for case in cases:
+    by_case = {item.case_id: item for item in items}
+    for case in lock(session, by_case):
         result = results.get(case.number, otherwise)
         case.remember(
             "agenda_result", {"meeting": meeting.number, "result": result}, by=SYSTEM, at=max(at, case.last_at)
         )
-        write(session, items[case.id or 0], settled_at=at, result=result)
+        write(session, by_case[case.id or 0], settled_at=at, result=result)
 
 
 def lock(session: Session, ids: Collection[int | None]) -> list[Case]:

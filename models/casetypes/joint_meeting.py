@@ -213,13 +213,14 @@ class JointMeeting(CaseType):
         facts = event.facts or {}
         if event.name == "minute":
             results = {one["case"]: one["result"] for one in facts.get("results", ())}
-            settle(session, case, results, "会前已经办结", at)
+            settle(session, case, session.scalars(unsettled(case)).all(), results, "会前已经办结", at)
         elif event.name == "merge":
             into = select(col(Case.id)).where(col(Case.number) == facts.get("into"))
             for meeting in lock(session, session.scalars(into).all()):
                 enlist(session, meeting, case, event, at)
-                if meeting.stage not in TAKES_MORE:
-                    settle(session, meeting, {}, f"并入的会议已经召开，见 {meeting.number} 的纪要", at)
+                if meeting.stage in PAST_RESULTS:
+                    own = session.scalars(unsettled(meeting).where(col(AgendaItem.case_id) == case.id)).all()
+                    settle(session, meeting, own, {}, f"并入的会议已经召开，见 {meeting.number} 的纪要", at)
         elif event.name == "report_up":
             level = level_above(case)
             above = put_on_agenda(session, case, event, cls.type_id, at, level=level)
@@ -367,10 +368,10 @@ class JointMeeting(CaseType):
         move.record["agenda"] = [f"{case.number} {case.place}{case.kind.title}" for _, case in _agenda(move)]
 
     def sign_in(self, move: Move) -> None:
-        """Whoever was invited and is not on the sheet was absent."""
+        """Whoever was invited and is not on the sheet was absent; a meeting put off before its day has no sheet."""
         signed = move.facts.attendance
         missing = [body for body in move.details["invited"] if body not in {line.body for line in signed}]
-        lines = [*signed, *(Attended(body=body, status="absent") for body in missing)]
+        lines = [*signed, *(Attended(body=body, status="absent") for body in missing)] if signed else []
         move.rows += [
             Attendance(case_id=move.case.id, sitting=move.details["sittings"], at=move.at, **line.model_dump())  # type: ignore[arg-type]
             for line in lines
@@ -424,6 +425,8 @@ class JointMeeting(CaseType):
 
 TAKES_MORE = {"intake", "convening", "sitting"}
 """Stages in which a meeting still takes something on its agenda."""
+PAST_RESULTS = {"supervision", "reported", "archived"}
+"""Stages that lie behind the minutes, which answer the agenda."""
 
 
 def _agenda(move: Move) -> list[tuple[AgendaItem, Case]]:

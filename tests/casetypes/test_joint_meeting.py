@@ -444,6 +444,18 @@ def test_one_that_is_merged_learns_what_the_other_meeting_decided(session: Sessi
     cast.fires(first, "clerk", "minute", "2026-10-20 09:00", summary="一并协调", results=[answer])
     shift(session, "2026-10-20 09:01")
     assert told(session, second, "agenda_result") == [{"meeting": first.number, "result": answer["result"]}]
+    # one that was merged while the hand-off stood still finds the minutes written: it is told where they are
+    last = asked(session, cast, "2026-10-19 09:00")
+    host = asked(session, cast, "2026-10-12 09:00")
+    cast.fires(host, "clerk", "accept", "2026-10-13 09:00")
+    cast.fires(host, "clerk", "notify", "2026-10-13 10:00", day="2026-10-19", **ROOM)
+    cast.fires(last, "clerk", "merge", "2026-10-19 10:00", into=host.number)
+    cast.fires(host, "clerk", "hold", "2026-10-19 11:00", attendance=CAME)
+    cast.fires(host, "clerk", "minute", "2026-10-20 09:00", summary="…")
+    shift(session, "2026-10-20 10:00")
+    assert told(session, last, "agenda_result") == [
+        {"meeting": host.number, "result": f"并入的会议已经召开，见 {host.number} 的纪要"}
+    ]
     third = asked(session, cast, "2026-10-21 09:00")
     with pytest.raises(Invalid, match="已到“交办督办”环节，不能再并入"):
         cast.fires(third, "clerk", "merge", "2026-10-21 10:00", into=first.number)
@@ -512,6 +524,14 @@ def test_too_few_came_so_it_is_called_again(session: Session, cast: Cast) -> Non
     cast.fires(case, "clerk", "hold", "2026-10-23 11:00", attendance=CAME)
     assert [len(attendance(session, case.id or 0, sitting)) for sitting in (1, 2)] == [6, 6]
     assert [line.status for line in attendance(session, case.id or 0, 1)] == ["present"] * 2 + ["absent"] * 4
+
+
+def test_a_meeting_put_off_before_its_day_counts_nobody_as_absent(session: Session, cast: Cast) -> None:
+    case = asked(session, cast, "2026-10-12 09:00")
+    cast.fires(case, "clerk", "accept", "2026-10-13 09:00")
+    cast.fires(case, "clerk", "notify", "2026-10-13 10:00", day="2026-10-19", **ROOM)
+    cast.fires(case, "clerk", "reconvene", "2026-10-15 09:00", reason="台风预警")
+    assert attendance(session, case.id or 0, 1) == [] and case.stage == "convening"
 
 
 def test_a_meeting_nobody_writes_up_turns_red(session: Session, cast: Cast) -> None:
