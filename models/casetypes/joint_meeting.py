@@ -263,14 +263,14 @@ class JointMeeting(CaseType):
         if move.facts is None:
             return None
         day, book = move.facts.day, calendar(move.session)
-        ahead, within_ = move.rule("meeting.notice_days"), move.rule("meeting.hold_within")
-        first, last = (due(move.at, rule.limit, book).due_day for rule in (ahead, within_))
+        ahead, latest = move.rule("meeting.notice_days"), move.rule("meeting.hold_within")
+        first, last = (due(move.at, rule.limit, book).due_day for rule in (ahead, latest))
         if day < first:
             return Wrong(
                 "day", f"会议通知应当在召开前{ahead.limit.chinese}发出（{ahead.source}），最早可以定在 {first}。"
             )
         return (
-            Wrong("day", f"会议应当在通知后{within_.limit.chinese}内召开（{within_.source}），最迟定在 {last}。")
+            Wrong("day", f"会议应当在通知后{latest.limit.chinese}内召开（{latest.source}），最迟定在 {last}。")
             if day > last
             else None
         )
