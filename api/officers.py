@@ -216,14 +216,13 @@ class People:
     def _tell(self, session: Session) -> None:
         """Whatever happened since: theirs, the system's, and the letters that were issued."""
         happened = (
-            select(CaseEvent, Case, Estate, Person)
+            select(CaseEvent, Case, Person)
             .join(Case, col(Case.id) == col(CaseEvent.case_id))
-            .join(Estate, col(Estate.id) == col(Case.estate_id))
             .join(Person, col(Person.id) == col(CaseEvent.by_id), isouter=True)
             .where(col(CaseEvent.id) > self.told_event, col(CaseEvent.name) != "assign")
             .order_by(col(CaseEvent.id))
         )
-        for event, case, estate, person in session.execute(happened):
+        for event, case, person in session.execute(happened):
             self.told_event = event.id
             to = case.kind.stage(event.to_stage).title
             moved = f" → {to}" if event.to_stage != event.from_stage else f"（{to}）"
@@ -231,7 +230,7 @@ class People:
                 event.at,
                 person.name if person else "系统",
                 title_of(case.kind, event.name),
-                f"{case.number} {estate.name}“{case.details.get('works', case.kind.title)}”{moved}",
+                f"{case.number} {case.place}“{case.details.get('works') or case.kind.title}”{moved}",
                 CARDS.get(event.name, "green" if case.kind.stage(event.to_stage).final else ""),
             )
         papers = select(Document).where(col(Document.id) > self.told_paper).order_by(col(Document.id))

@@ -172,18 +172,19 @@ class HandOff:
         if paper is None:
             return None
         stage = self.case.kind.stage(self.event.from_stage or self.event.to_stage)
-        issuer = self.body_of(
-            paper.by or (stage.desk if stage.desk and (paper.own or stage.desk.is_office) else Desk.STREET)
-        )
+        # a type names desks as they are in an estate's case; a step of the ladder names them as they are here
+        desk_of = self.case.seat if self.step is None else Desk
+        by = paper.by or (stage.desk if stage.desk and (paper.own or stage.desk.is_office) else Desk.STREET)
+        issuer = self.body_of(desk_of(by))
         day = self.day
         facts = {
             "number": next_number(self.session, issuer.id, issuer.code or issuer.name, day.year),  # type: ignore[arg-type]
             "issuer": issuer.name,
-            "addressee": self.event.facts.get("addressee") or self.body_of(paper.to).name,
+            "addressee": self._named(paper) or self.body_of(desk_of(paper.to)).name,
             "copies": [
-                self.body_of(one).name if isinstance(one, Desk) else one
+                self.body_of(desk_of(one)).name if isinstance(one, Desk) else one
                 for one in paper.copies
-                if not isinstance(one, Desk) or self._is_there(one)
+                if not isinstance(one, Desk) or self._is_there(desk_of(one))
             ],
             "date": day.isoformat(),
             "case": {
@@ -221,12 +222,16 @@ class HandOff:
         self.session.flush()
         return document
 
+    def _named(self, paper: Paper) -> str:
+        named = self.event.facts.get(paper.names) if paper.names else None
+        return "、".join(named) if isinstance(named, list) else named or ""
+
     def _urging(self) -> Paper | None:
         """A late office is urged by the office above it, the applicant and the committee by the street."""
         if self.step.paper is None or self.case.desk is None:
             return None
         desk = Desk(self.case.desk)
-        return Paper(self.step.paper, by=ABOVE.get(desk, Desk.STREET), to=desk)
+        return Paper(self.step.paper, by=ABOVE.get(desk) or self.case.seat(Desk.STREET), to=desk)
 
     def body_of(self, desk: Desk) -> Body:
         """The body that is that desk of this case. Errors: `NotFound` where none is registered."""

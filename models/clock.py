@@ -447,7 +447,7 @@ def explanation(session: Session, clock: Clock, at: datetime, stops: Sequence[Cl
     A clock that stands still is explained up to `at`.
     """
     if clock.is_by_fact:
-        return [DayLine(clock.due_day, True, "合同约定日，当日24时届满，不顺延")]
+        return [DayLine(clock.due_day, True, "案件载明的日期，当日24时届满，不顺延")]
     pauses = [Pause(stop.paused_at, stop.resumed_at or max(at, stop.paused_at)) for stop in stops]
     book = calendar(session, clock.edition)
     return explain(clock.started_at, clock.allowed, book, pauses=pauses, period=clock.kind == "period")

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, update
 from sqlmodel import Session, col
 
-from .access import ACTS_AS_COMMITTEE, DESK_OF_ROLE, visible_to
+from .access import ACTS_AS_COMMITTEE, DESK_OF_ROLE, open_to
 from .case import Case, CaseEvent
 from .notices import Notice
 from .people import Desk, Person, Role
@@ -37,7 +37,7 @@ class DeskView:
 
 def desk_of(session: Session, person: Person, at: datetime) -> DeskView:
     """What lies on the desk of `person`, in five queries, or a few more where it is full."""
-    open_cases = visible_to(person).where(col(Case.closed_at).is_(None))
+    open_cases = open_to(person).where(col(Case.closed_at).is_(None))
     by_due = (col(Case.next_due_at).asc().nulls_last(), col(Case.id))
     at_office, at_party = _at_my_desks(person)
     with_me = or_(and_(col(Case.assignee_id).in_([hand.person.id for hand in person.hands]), at_office), at_party)

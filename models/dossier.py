@@ -304,6 +304,9 @@ CHANGED = {
     "old_due_day": "原期限", "due_day": "期限", "cap_day": "最长中止至", "limit": "共", "step": "暂缓的步骤", "case": "新案件",
 }  # fmt: skip
 """What an event about a clock changed, as its line says it."""
+REMEMBERED = {"agenda", "agenda_result", "linked", "committee"}
+"""Lines about what was done to a case from outside, and what they say:"""
+OUTSIDE = {"meeting": "会议", "case": "案件", "result": "处理结果", "outcome": "结果", "committee": "业主委员会"}
 
 
 def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]:
@@ -318,6 +321,8 @@ def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]
         words.append(f"{facts.get('need') or '其他材料'}，散列值 {facts['sha256'][:8]}")
     elif event.name == "erase":
         words.append(f"第{facts['erased_seq']}条记录的内容：{facts['reason']}")
+    elif event.name in REMEMBERED:
+        words += [f"{title}：{facts[name]}" for name, title in OUTSIDE.items() if facts.get(name)]
     elif "told" in facts:
         names = [people[one].name for told in facts["told"].values() for one in told if one in people]
         words.append(f"期限 {facts['due_day']}；告知{'、'.join(dict.fromkeys(names)) or '无人'}")
@@ -341,12 +346,13 @@ def _words(kind: Kind, event: CaseEvent, people: dict[int, Person]) -> list[str]
 
 
 def said(value: Any, title: str, field: Any = None) -> str:
-    """A stated fact as people write it: money in yuan, lists joined, yes and no in words."""
+    """A stated fact as people write it: money in yuan, lists joined, rows with what each cell is called, yes and no in words."""
     if isinstance(value, bool):
         return "是" if value else "否"
+    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        (row,) = get_args(field.annotation)
+        return "；".join(_said_of_row(one, row.model_fields) for one in value)
     titles = (getattr(field, "json_schema_extra", None) or {}).get("x-titles", {}) if field is not None else {}
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return "；".join(_row_said(row, field) for row in value)
     if isinstance(value, list):
         return "、".join(str(titles.get(one, one)) for one in value)
     if isinstance(value, int) and "元" in title:
@@ -356,18 +362,13 @@ def said(value: Any, title: str, field: Any = None) -> str:
     return str(titles.get(value, value))
 
 
-def _row_said(row: dict[str, Any], field: Any) -> str:
-    """One of several alike, each of its parts under the name that its model gives it."""
-    model = next((one for one in get_args(getattr(field, "annotation", None)) if hasattr(one, "model_fields")), None)
-    if model is None:
-        return "，".join(str(value) for value in row.values())
-    return "，".join(
-        said(row[name], part.title or "", part)
-        if isinstance(row[name], str)
-        else f"{part.title}{said(row[name], part.title or '', part)}"
-        for name, part in model.model_fields.items()
-        if row.get(name) not in (None, "", [], False)
-    )
+def _said_of_row(row: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
+    cells = [
+        f"{field.title or name} {said(row[name], field.title or '', field)}"
+        for name, field in fields.items()
+        if row.get(name) not in (None, "", [])
+    ]
+    return "，".join(cells)
 
 
 def _way(case: Case, events: Sequence[CaseEvent]) -> list[Step]:

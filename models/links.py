@@ -38,6 +38,7 @@ TITLES = {
     "emergency": "会议决定应急维修",
     "action": "会议交办事项",
     "referred": "上报上级会议",
+    "merged": "并入会议",
     "formation_failed": "筹备未成，提请代行",
     "reelection_failed": "换届未成，提请代行",
     "elected": "选举产生，办理备案",

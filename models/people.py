@@ -96,6 +96,13 @@ class Body(SQLModel, table=True):
     code: str | None = None
     area_id: int | None = reference("area.id", nullable=True, index=True)
 
+    @classmethod
+    def named(cls, session: Session, text: str) -> "Body | None":
+        """The body of that id, or of exactly that name."""
+        if text.isascii() and text.isdecimal() and len(text) < 19:
+            return session.get(cls, int(text))
+        return session.scalar(select(cls).where(col(cls.name) == text))
+
 
 class Post(SQLModel, table=True):
     """A role held by a person at a body, over an area, from a day to a day (both included)."""

@@ -278,7 +278,7 @@ class AnswerObjection(ClockEvent):
     id = "answer_objection"
     name = "答复异议"
     facts = AnswerFacts
-    paper = Paper("objection_answer", own=True)
+    paper = Paper("objection_answer", own=True, names="addressee")
 
     def desk(self, kind: type[CaseType], stage: Stage) -> Desk | None:
         return (kind.answers or stage.desk) if any(one.publicity for one in kind.stages()) and not stage.final else None

@@ -15,6 +15,7 @@ from . import (
     jobs,
     lateness,
     links,
+    meetings,
     messages,
     notices,
     office,
@@ -29,6 +30,6 @@ from . import (
 METADATA = SQLModel.metadata
 
 __all__ = [
-    "METADATA", "agenda", "case", "clock", "committees", "decisions", "documents", "editions", "evaluation", "fund_accounts", "jobs", "lateness", "links", "messages", "notices", "office", "people",
+    "METADATA", "agenda", "case", "clock", "committees", "decisions", "documents", "editions", "evaluation", "fund_accounts", "jobs", "lateness", "links", "meetings", "messages", "notices", "office", "people",
     "proposals", "publicity", "rules", "signin", "territory",
 ]  # fmt: skip

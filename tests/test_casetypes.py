@@ -121,14 +121,14 @@ def test_ladders_tell_somebody_at_each_step() -> None:
 
 def test_versions_of_a_rule_do_not_overlap_and_an_unverified_one_is_never_called_otherwise() -> None:
     """The fund rules of 2020 ended on 2025-12-31; what is carried over says so."""
-    by_id: dict[str, list[dict[str, Any]]] = {}
+    by_id: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for entry in shipped_rules():
-        by_id.setdefault(entry["id"], []).append(entry)
+        by_id.setdefault((entry["id"], entry["area_path"]), []).append(entry)
     for versions in by_id.values():
         versions.sort(key=lambda entry: entry["version"])
         for old, new in pairwise(versions):
             assert old["effective_to"] is not None and old["effective_to"] < new["effective_from"]
-    review = {entry["version"]: entry for entry in by_id["fund.review"]}
+    review = {entry["version"]: entry for entry in by_id["fund.review", "/"]}
     assert review[1]["effective_to"] == date(2025, 12, 31) and review[2]["confidence"] == "unverified"
 
 

@@ -34,7 +34,7 @@ def test_nobody_touches_it_and_the_unit_head_is_urged_in_writing(session: Sessio
     shift(session, "2026-10-20 08:30")
 
     assert names(session, case)[-3:] == ["remind", "red_card", "urge"]
-    assert running(session, case).next_at is None
+    assert running(session, case).next_at == at("2026-10-26 08:30"), "then it comes before a meeting"
     letter = session.scalars(select(Document).where(col(Document.case_id) == case.id)).one()
     assert letter.kind == "urge_notice" and letter.number == "福住建函〔2026〕1号"
     assert letter.facts["late"]["days_over"] == 1 and letter.facts["late"]["officer"] == "周敏"

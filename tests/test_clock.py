@@ -321,20 +321,26 @@ def test_late_cases_come_before_one_open_meeting_of_their_area(session: Session,
         second.number,
     ]
     with pytest.raises(Forbidden):
-        cast.fires(district, "clerk", "hold", "2026-10-27 09:00")
-    cast.fires(district, "reviewer", "hold", "2026-10-27 09:00")
-    assert district.closed_at
+        cast.fires(district, "clerk", "accept", "2026-10-27 09:00")
+    cast.fires(district, "reviewer", "accept", "2026-10-27 09:00")
+    assert district.stage == "convening"
 
 
-def test_a_closed_meeting_takes_nothing_more_and_the_next_late_case_opens_another(session: Session, cast: Cast) -> None:
+def test_a_meeting_that_was_held_takes_nothing_more_and_the_next_late_case_opens_another(
+    session: Session, cast: Cast
+) -> None:
     at_intake(session, cast, "2026-10-12 09:00")
     shift(session, "2026-10-20 00:00", "2026-10-20 08:30", "2026-10-26 08:30")
     meeting = session.scalars(select(Case).where(col(Case.type) == "joint_meeting")).one()
-    cast.fires(meeting, "clerk", "hold", "2026-10-27 09:00")
+    cast.fires(meeting, "clerk", "accept", "2026-10-26 09:00")
+    where = {"day": "2026-10-29", "hour": "09:30", "room": "三楼会议室", "chair": "吴芳"}
+    cast.fires(meeting, "clerk", "notify", "2026-10-26 09:10", **where)
+    came = [{"body": name, "status": "present"} for name in meeting.details["invited"]]
+    cast.fires(meeting, "clerk", "hold", "2026-10-29 11:00", attendance=came)
     at_intake(session, cast, "2026-10-20 09:00")
-    shift(session, "2026-10-28 00:00", "2026-10-28 08:30", "2026-11-03 08:30")
+    shift(session, "2026-10-29 12:00", "2026-10-30 08:30", "2026-11-03 08:30")
     meetings = session.scalars(select(Case).where(col(Case.type) == "joint_meeting").order_by(col(Case.id))).all()
-    assert [bool(one.closed_at) for one in meetings] == [True, False]
+    assert [bool(one.serves) for one in meetings] == [False, True] and meeting.is_open
 
 
 def test_a_late_meeting_climbs_to_the_area_above_and_ends_with_the_duty_desk(session: Session, cast: Cast) -> None:

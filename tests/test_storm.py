@@ -60,7 +60,6 @@ def test_what_others_have_locked_does_not_hide_what_is_due_after_it(own_database
 # --- a week without a watch ---
 
 
-@pytest.mark.usefixtures("more_types")
 def test_after_a_week_nobody_is_buried_in_paper(session: Session, cast: Cast) -> None:
     """Seventy cases in every state of lateness, found on a Wednesday afternoon, and the fortnight that follows."""
     first = at_review(session, cast, "2026-09-28 09:00")

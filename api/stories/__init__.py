@@ -16,6 +16,7 @@ from sqlmodel import Session, col
 from models.access import applicants, people_at
 from models.case import Case
 from models.casetypes import casetype
+from models.links import arising
 from models.people import Desk, Person
 from models.publicity import objections
 from models.territory import Estate
@@ -27,17 +28,24 @@ Stated = Mapping[str, Any] | Callable[[date, Case], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Act:
-    """`event`, so many days before today (moved back to a working day), by whoever works at `desk`."""
+    """`event`, so many days before today (moved back to a working day), by whoever works at `desk`.
+
+    `linked`: it happens to a case to which the story's gave rise, named by why (`links.TITLES`) and which of them, from 0.
+    """
 
     ago: int
     desk: Desk
     event: str
     facts: Stated = field(default_factory=dict)
+    linked: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
 class Story:
-    """A case opened `ago` days before today by the first body of `asked_by`'s kind (`CaseType.opened_by`), and what happened since."""
+    """A case opened `ago` days before today by the first body of `asked_by`'s kind (`CaseType.opened_by`), and what happened since.
+
+    `working`: its days are working days.
+    """
 
     type_id: str
     estate: str
@@ -45,6 +53,7 @@ class Story:
     asked_by: str
     details: Stated
     acts: tuple[Act, ...] = ()
+    working: bool = False
 
 
 def stories() -> list[Story]:
@@ -65,7 +74,7 @@ class Telling:
         """Number of the act (0: the opening) and its instant: each later than the one before, in office hours."""
         last: datetime | None = None
         for number, ago in enumerate((self.story.ago, *(act.ago for act in self.story.acts))):
-            day = today - timedelta(days=ago)
+            day = book.add_working(today, -ago) if self.story.working else today - timedelta(days=ago)
             day = day if book.is_working(day) else book.previous_working(day)
             at = datetime.combine(day, time(9, 10), OFFICE_ZONE)
             last = max(at, last + timedelta(minutes=35)) if last else at
@@ -77,6 +86,9 @@ class Telling:
             return
         act, case = self.story.acts[number - 1], self.case
         assert case is not None
+        if act.linked:
+            why, which = act.linked
+            case = arising(self.session, case.id or 0, why)[::-1][which]
         day = at.astimezone(OFFICE_ZONE).date()
         by = people_at(self.session, case, case.seat(act.desk), day)[0]
         facts, at = dict(_stated(act.facts, day, case)), max(at, case.last_at)

@@ -23,6 +23,20 @@ def upgrade() -> None:
         "uq_fund_account_estate_id_holder_unit", "fund_account", ["estate_id", "holder", "unit"], unique=True
     )
     op.create_table(
+        "attendance",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("case_id", sa.BigInteger(), nullable=False),
+        sa.Column("sitting", sa.Integer(), nullable=False),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("person", sa.String(), nullable=True),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("opinion", sa.String(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_attendance_case_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attendance")),
+    )
+    op.create_index(op.f("ix_attendance_case_id"), "attendance", ["case_id"], unique=False)
+    op.create_table(
         "committee",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("estate_id", sa.BigInteger(), nullable=False),
@@ -91,6 +105,22 @@ def upgrade() -> None:
     op.create_index(op.f("ix_fund_posting_case_id"), "fund_posting", ["case_id"], unique=False)
     op.create_index(op.f("ix_fund_posting_estate_id"), "fund_posting", ["estate_id"], unique=False)
     op.create_table(
+        "resolution",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("case_id", sa.BigInteger(), nullable=False),
+        sa.Column("task", sa.String(), nullable=False),
+        sa.Column("body_id", sa.BigInteger(), nullable=False),
+        sa.Column("due", sa.Date(), nullable=False),
+        sa.Column("item_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["body_id"], ["body.id"], name=op.f("fk_resolution_body_id")),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_resolution_case_id")),
+        sa.ForeignKeyConstraint(["item_id"], ["case.id"], name=op.f("fk_resolution_item_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_resolution")),
+    )
+    op.create_index(op.f("ix_resolution_body_id"), "resolution", ["body_id"], unique=False)
+    op.create_index(op.f("ix_resolution_case_id"), "resolution", ["case_id"], unique=False)
+    op.create_index(op.f("ix_resolution_item_id"), "resolution", ["item_id"], unique=False)
+    op.create_table(
         "committee_member",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("committee_id", sa.BigInteger(), nullable=False),
@@ -157,6 +187,10 @@ def downgrade() -> None:
     op.drop_table("fund_entry")
     op.drop_index(op.f("ix_committee_member_committee_id"), table_name="committee_member")
     op.drop_table("committee_member")
+    op.drop_index(op.f("ix_resolution_item_id"), table_name="resolution")
+    op.drop_index(op.f("ix_resolution_case_id"), table_name="resolution")
+    op.drop_index(op.f("ix_resolution_body_id"), table_name="resolution")
+    op.drop_table("resolution")
     op.drop_index(op.f("ix_fund_posting_estate_id"), table_name="fund_posting")
     op.drop_index(op.f("ix_fund_posting_case_id"), table_name="fund_posting")
     op.drop_table("fund_posting")
@@ -171,5 +205,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_committee_case_id"), table_name="committee")
     op.drop_index(op.f("ix_committee_body_id"), table_name="committee")
     op.drop_table("committee")
+    op.drop_index(op.f("ix_attendance_case_id"), table_name="attendance")
+    op.drop_table("attendance")
     op.drop_index("uq_fund_account_estate_id_holder_unit", table_name="fund_account")
     op.drop_table("fund_account")

@@ -65,7 +65,8 @@ class Paper:
     """What an event puts in writing: the kind, who issues it, to whom, and who gets a copy.
 
     `by` None: the office at whose desk the event happened, or else the street office; with `own`, whoever has that desk.
-    A copy for an office that has no desk here is named in words.
+    A copy for an office that has no desk here is named in words. `names`: the fact of the event that names whom it is
+    addressed to, where that is no desk of the case.
     """
 
     kind: str
@@ -73,6 +74,7 @@ class Paper:
     to: Desk = Desk.APPLICANT
     copies: tuple[Desk | str, ...] = ()
     own: bool = False
+    names: str | None = None
 
 
 class Stage(State):
@@ -251,7 +253,7 @@ class CaseType(StateChart[_Seat]):
     """Event → what is stated with it, or event → {stage it leaves → what is stated there}."""
     may: ClassVar[Mapping[Desk, set[str]]] = {}
     paper: ClassVar[Mapping[str, Paper | Mapping[str, Paper]]] = {}
-    """Event → paper, or event → {stage it leads to → paper}."""
+    """Event → paper, or event → {stage it leads to → paper}; `open` for what opening a case puts in writing."""
     outcomes: ClassVar[Mapping[str, str]] = {}
     """Event that ends the case → in which word it ended."""
     enterable_afterwards: ClassVar[set[str]] = set()
