@@ -24,6 +24,7 @@ from models.climb import climb, next_instant
 from models.clock import Clock
 from models.decisions import Decision, Roster
 from models.editions import calendar
+from models.fund_accounts import import_balances
 from models.people import Body, Desk, Person, Role
 from models.reading import square_metres
 from models.territory import Estate, Unit
@@ -135,6 +136,8 @@ VOTE_AFTER = 34
 """Calendar days from the publicity of a plan to the day after the vote: 7, 15 of notice from the day after next, 10."""
 RESULT_PUBLICITY = 8
 """Calendar days from a passed vote to the day after its publicity."""
+KEPT_HERE = {"景田雅居", "紫荆花园"}
+"""Whose fund's balances are kept here (已建账); of the others the bank alone knows them."""
 OFFICE_DESKS = {Desk.STREET, Desk.DISTRICT, Desk.CITY}
 HEADS = (Role.HEAD, Role.DISTRICT_HEAD)
 
@@ -149,6 +152,8 @@ def live(session: Session, at: datetime, buildings: Mapping[str, Sequence[int]])
             agent = people_at(session, Desk.APPLICANT, estate)[0]
             papers = _roster(name, sizes)
             Roster.read(session, estate, papers, filename=f"{name}业主名册.xlsx", by=agent, at=at - timedelta(days=150))
+        if name in KEPT_HERE:
+            _open_accounts(session, estate, at - timedelta(days=149))
     lives = [Life(session, sample, book, today) for sample in SAMPLES]
     tellings = [Telling(session, story, book, today) for story in stories()]
     told: list[Life | Telling] = [*lives, *tellings]
@@ -416,6 +421,18 @@ def _roster(estate: str, buildings: Sequence[int]) -> bytes:
                 owner, remark = "深圳汇景置业有限公司", "未售"
             rows.append([f"{building}栋", f"{floor + 1:02d}{door + 1:02d}", owner, square_metres(sizes[door]), remark])
     return _workbook([f"{estate}业主名册", "（样例，姓名均为虚构）"], rows)
+
+
+def _open_accounts(session: Session, estate: Estate, at: datetime) -> None:
+    """建账: balances as the fund centre gives them out, enough for whatever the samples spend."""
+    units = session.scalars(select(Unit).where(col(Unit.estate_id) == estate.id).order_by(col(Unit.id)))
+    rows: list[list[Any]] = [["房号", "余额（元）"]]
+    rows += [[unit.label, f"{unit.area_dm2 * 250 // 100}.{unit.area_dm2 % 100:02d}"] for unit in units]
+    payer = people_at(session, Desk.CITY, estate)[0]
+    import_balances(
+        session, estate, _workbook([f"{estate.name}维修资金分户余额"], [*rows, ["建设单位", "200000.00"]]),
+        filename=f"{estate.name}分户余额.xlsx", by=payer, at=at, day=at.astimezone(OFFICE_ZONE).date(),
+    )  # fmt: skip
 
 
 def _names(random: Random) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import BigInteger, Index, String, func, select
+from sqlalchemy import BigInteger, Index, String, case, func, select
 from sqlmodel import Field, Session, SQLModel, col
 
 from .db import insert_rows, instant, primary_key, reference
@@ -139,14 +139,25 @@ def is_kept(session: Session, estate_id: int | None) -> bool:
     return session.scalar(opened.limit(1)) is not None
 
 
-def balances(session: Session, estate_id: int | None) -> dict[tuple[str, str], int]:
-    """Fen by (holder, unit), of every account there is."""
+def balances_of(session: Session, estate_id: int | None) -> date | None:
+    """The day of the newest balances that were imported; None where balances are not kept here."""
+    newest = select(func.max(col(FundPosting.day)))
+    return session.scalar(newest.where(col(FundPosting.estate_id) == estate_id, col(FundPosting.kind) == "balances"))
+
+
+def balances(session: Session, estate_id: int | None, until: date | None = None) -> dict[tuple[str, str], int]:
+    """Fen by (holder, unit), of every account there is; at the end of the day `until`, where one is given."""
+    counted: Any = col(FundEntry.fen)
+    if until:
+        counted = case((col(FundPosting.day) <= until, counted), else_=0)
     sums = (
-        select(col(FundAccount.holder), col(FundAccount.unit), func.coalesce(func.sum(col(FundEntry.fen)), 0))
+        select(col(FundAccount.holder), col(FundAccount.unit), func.coalesce(func.sum(counted), 0))
         .outerjoin(FundEntry, col(FundEntry.account_id) == col(FundAccount.id))
         .where(col(FundAccount.estate_id) == estate_id)
         .group_by(col(FundAccount.id))
     )
+    if until:
+        sums = sums.outerjoin(FundPosting, col(FundPosting.id) == col(FundEntry.posting_id))
     return {(holder, unit): int(fen) for holder, unit, fen in session.execute(sums)}
 
 
@@ -169,20 +180,25 @@ class Imported:
 def import_balances(
     session: Session, estate: Estate, data: bytes, *, filename: str, by: "Person | None", at: datetime, day: date
 ) -> Imported:
-    """Let the file's balances be those of its units, as of `day`; the first time opens the accounts (建账).
+    """Let the file's balances be those of its units at the end of `day`; the first time opens the accounts (建账).
 
-    What differs is posted, so nothing is overwritten. At the opening, units that the file leaves out have nothing; later
-    they keep what they have. One refused line refuses the file: `Invalid` with `field="balances"`, which names the lines.
+    What differs is posted, so nothing is overwritten, and what moved after that day still counts. At the opening, units that
+    the file leaves out have nothing; later they keep what they have. One refused line refuses the file: `Invalid` with
+    `field="balances"`, which names the lines.
     """
     lines, labels = _read(session, estate, data, filename, day, at)
-    opening = not is_kept(session, estate.id)
+    since = balances_of(session, estate.id)
+    opening = since is None
+    if since and day < since:
+        raise Invalid(f"{since} 的余额已经导入，不能再导入更早一日的余额。", field="day")
     stated: dict[tuple[str, str], int] = {_owner_of(line): line.fen for line in lines}
     left_out = tuple(label for label in labels if ("unit", label) not in stated)
-    had = balances(session, estate.id)
+    had = balances(session, estate.id, until=day)
     if opening:
         nothing = [owner for owner in had if owner[0] != "bank"] + [("unit", label) for label in left_out]
         stated = dict.fromkeys(nothing, 0) | stated
     entries = [Entry(holder, unit, fen - had.get((holder, unit), 0)) for (holder, unit), fen in stated.items()]  # type: ignore[arg-type]
+    _refuse_overdrawn(balances(session, estate.id), entries)
     return _import(
         session, estate, "balances", entries, lines, left_out, data, filename=filename, by=by, at=at, day=day
     )
@@ -196,8 +212,11 @@ def import_deposits(
     The same file on the same day is one deposit, and is refused the second time.
     """
     lines, _ = _read(session, estate, data, filename, day, at)
-    if not is_kept(session, estate.id):
+    since = balances_of(session, estate.id)
+    if since is None:
         raise Conflict("本小区还没有建账，请先导入各单元的余额。", field="balances")
+    if day < since:
+        raise Invalid(f"{since} 的余额已经导入，其中已含 {day} 的存入，不能再加一次。", field="day")
     digest = keep(session, data)
     same = select(col(FundPosting.id)).where(
         col(FundPosting.estate_id) == estate.id, col(FundPosting.kind) == "deposit",
@@ -231,6 +250,16 @@ def _read(
         more = f"等{len(refused)}行" if len(refused) > NAMED * 4 else ""
         raise Invalid(f"有{len(refused)}行不能入账，整份文件没有导入：{named}{more}。", field="balances")
     return lines, labels
+
+
+def _refuse_overdrawn(now: Mapping[tuple[str, str], int], entries: Sequence[Entry]) -> None:
+    """Balances of a day since which more has been paid are not those of that day."""
+    below = [entry.unit or DEVELOPER for entry in entries if now.get(entry.owner, 0) + entry.fen < 0]
+    if below:
+        named = "、".join(below[:NAMED]) + (f"等{len(below)}户" if len(below) > NAMED else "")
+        raise Invalid(
+            f"{named}在该日之后的支付超过文件里的余额，请核对日期和金额，整份文件没有导入。", field="balances"
+        )
 
 
 def _import(
@@ -314,10 +343,7 @@ class Fund:
 
 
 def fund_of(session: Session, estate_id: int | None) -> Fund:
-    newest = select(func.max(col(FundPosting.day))).where(
-        col(FundPosting.estate_id) == estate_id, col(FundPosting.kind) == "balances"
-    )
-    since = session.scalar(newest)
+    since = balances_of(session, estate_id)
     sums = (
         select(col(FundAccount.holder), func.count(col(FundAccount.id).distinct()), func.sum(col(FundEntry.fen)))
         .join(FundEntry, col(FundEntry.account_id) == col(FundAccount.id))

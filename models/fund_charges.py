@@ -37,6 +37,7 @@ from .roster import masked_name
 from .territory import Unit
 
 EVERYBODY = "全体业主"
+NO_ROSTER = "本小区还没有业主名册，不能按面积分摊。"
 _EVERYBODY = {EVERYBODY, "全体", "全小区", "全体业主共有", "本小区全体业主", "小区全体业主"}
 _BETWEEN = re.compile(r"[、,;\s]+|(?<=[栋幢座楼室元0-9])[和及]")
 _WHOSE = re.compile(r"的?((全体|全部|所有)?业主|全体|全部|所有)$")
@@ -139,9 +140,10 @@ class Allocation:
 
 def allocation(session: Session, charge: Charge) -> Allocation:
     """How `charge` falls on the units, by what has been posted for it already or else by the roster in use."""
-    kept = is_kept(session, charge.estate_id)
     roster = Roster.of(session, charge.estate_id)
-    doubts = len(roster.undecided) if roster else 0
+    if roster is None:
+        return Allocation(charge, is_kept=False, why_not=NO_ROSTER)
+    kept, doubts = is_kept(session, charge.estate_id), len(roster.undecided)
     try:
         units = _units_of(session, charge)
     except Conflict as refused:
@@ -233,7 +235,7 @@ def units_in(scope: str, units: Sequence[ScopeUnit]) -> list[ScopeUnit]:
     Raises `Conflict` naming the first words that the roster does not know.
     """
     if not units:
-        raise Conflict("本小区还没有业主名册，不能按面积分摊。")
+        raise Conflict(NO_ROSTER)
     plain = unicodedata.normalize("NFKC", scope).strip()
     if re.sub(r"\s", "", plain) in _EVERYBODY:
         return list(units)

@@ -53,11 +53,11 @@ def sums(*lines: tuple[Any, Any]) -> bytes:
     return workbook([("莲花北村维修资金分户余额",), ("房号", "余额（元）"), *lines])
 
 
-def opens_accounts(session: Session, cast: Cast, fen: int = 5_000_000) -> None:
-    """Each of the six has so much; the developer has nothing."""
+def opens_accounts(session: Session, cast: Cast, fen: int = 5_000_000, day: date = date(2026, 9, 30)) -> None:
+    """Each of the six has so much at the end of `day`; the developer has nothing."""
     lines = [(unit, fen / 100) for unit, *_ in SIX]
     import_balances(
-        session, cast.estate, sums(*lines), filename="余额.xlsx", by=cast.payer, at=at("2026-09-30 09:00"), day=date(2026, 9, 30)
+        session, cast.estate, sums(*lines), filename="余额.xlsx", by=cast.payer, at=at(f"{day} 18:00"), day=day
     )  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def test_an_estate_without_accounts_pays_all_the_same_and_says_so(session: Sessi
     assert not is_kept(session, cast.estate.id) and not shown(session, case).is_kept
     assert shown(session, case).lines[0].balance is None and shown(session, case).short == []
     # 20,000.00 is what the bank says is left after that payment; the final one takes the rest of the allocation and no more
-    opens_accounts(session, cast, 2_000_000)
+    opens_accounts(session, cast, 2_000_000, date(2026, 10, 31))
     assert all(has(session, cast)[unit] == 2_000_000 for unit, *_ in SIX)
     cast.fires(case, "agent", "finished", "2026-11-20 09:00")
     cast.fires(case, "committee", "passed", "2026-11-27 09:00", settlement="160000")
@@ -431,6 +431,37 @@ def test_later_balances_are_the_files_and_the_difference_is_posted(session: Sess
     assert unbalanced(session) == []
 
 
+def test_balances_of_an_earlier_day_keep_what_was_paid_since(session: Session, cast: Cast) -> None:
+    has_roster(session, cast, *SIX)
+    opens_accounts(session, cast)
+    case = at_review(session, cast)
+    cast.fires(case, "reviewer", "approve", "2026-10-14 09:00", amount="60000")
+    cast.fires(case, "payer", "paid", "2026-10-16 09:00", paid_on="2026-10-16")
+
+    def comes_late(yuan: float) -> None:
+        import_balances(
+            session, cast.estate, sums(("1栋0101", yuan)), filename="九月.xlsx", by=cast.payer, at=at("2026-10-20 09:00"),
+            day=date(2026, 10, 15),
+        )  # fmt: skip
+
+    comes_late(49_000)  # on the 15th; on the 16th it paid its 10,000.00
+    assert has(session, cast)["1栋0101"] == 3_900_000
+    with pytest.raises(Invalid, match="1栋0101在该日之后的支付超过文件里的余额"):
+        comes_late(9_999.99)
+    with pytest.raises(Invalid, match="2026-10-15 的余额已经导入，其中已含 2026-10-14 的存入"):
+        deposits(session, cast, "2026-10-14 09:00", ("1栋0101", 10))
+    assert unbalanced(session) == []
+
+
+def test_accounts_opened_by_an_earlier_days_balances_too(session: Session, cast: Cast) -> None:
+    has_roster(session, cast, *SIX)
+    case = at_review(session, cast)
+    cast.fires(case, "reviewer", "approve", "2026-10-14 09:00", amount="60000")
+    cast.fires(case, "payer", "paid", "2026-10-16 09:00", paid_on="2026-10-16")
+    opens_accounts(session, cast, 3_000_000)
+    assert all(has(session, cast)[unit] == 2_000_000 for unit, *_ in SIX)
+
+
 def test_a_deposit_is_added_once(session: Session, cast: Cast) -> None:
     has_roster(session, cast)
     with pytest.raises(Conflict, match="还没有建账"):
@@ -641,8 +672,10 @@ def test_a_file_is_sent_twice_with_one_key_and_taken_once(door: Door) -> None:
     wrong = upload(payer, address, sums(("1栋0101", 5), ("9栋0101", 5)))
     assert (wrong.status_code, wrong.json()["field"]) == (422, "balances") and "第4行" in wrong.json()["detail"]
     assert upload(payer, address, sums(("1栋0101", 5)), data={"day": "2027-01-01"}).json()["field"] == "day"
-    dated = upload(payer, address, sums(("1栋0101", 6)), data={"day": "2026-10-01"})
-    assert (dated.status_code, dated.json()["day"], dated.json()["fen"]) == (201, "2026-10-01", 100)
+    earlier = upload(payer, address, sums(("1栋0101", 6)), data={"day": "2026-10-01"})
+    assert (earlier.status_code, earlier.json()["field"]) == (422, "day")
+    dated = upload(payer, address, sums(("1栋0101", 6)), data={"day": "2026-10-12"})
+    assert (dated.status_code, dated.json()["day"], dated.json()["fen"]) == (201, "2026-10-12", 100)
 
 
 def test_the_pages_show_accounts_shares_and_who_is_short(door: Door) -> None:

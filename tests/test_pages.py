@@ -190,7 +190,8 @@ def test_everyone_gets_their_pages_and_a_way_in_only_where_it_leads(door: Door) 
         browser = come_in(door, account)
         ways = look(browser, "/").texts("a")
         assert ("监管看板" in ways) == (account in ("head", "district_head", "supervisor", "duty", "auditor", "admin"))
-        assert ("小区" in ways) == (account in ("agent", "committee", "clerk"))
+        keeps = ("agent", "committee", "clerk", "reviewer", "district_head", "payer")
+        assert ("小区" in ways) == (account in keeps)
         assert {"案件", "规则", "日历"} <= set(ways)
         look(browser, "/cases")
         look(browser, "/cases/new", 200 if account in ("agent", "clerk", "head") else 403)
@@ -280,9 +281,9 @@ def test_what_is_typed_becomes_the_facts_the_type_asks_for() -> None:
 def test_a_correction_starts_from_what_the_case_holds_and_a_new_fact_from_nothing() -> None:
     kind = casetypes()["fund_request"]
     facts = {name: kind.facts_of(name) for name in kind.facts}
-    held = {"payee": "深圳安捷电梯工程有限公司", "finish_by": "2027-03-31", "budget": 20_000_000}
+    held = {"payee": "深圳安捷电梯工程有限公司", "finish_by": "2027-03-31", "budget": 20_000_000, "scope": "全体业主"}
     assert {field.name: field.value for field in inputs(facts["resubmit"].model_json_schema(), known=held)} == {
-        "answer": "", "works": "", "payee": held["payee"], "finish_by": "2027-03-31",
+        "answer": "", "works": "", "payee": held["payee"], "finish_by": "2027-03-31", "scope": "全体业主",
     }  # fmt: skip
     assert inputs(facts["publish"].model_json_schema(), known=held)[0].value == "200000.00"
     rework = {field.name: field.value for field in inputs(facts["rework"].model_json_schema(), known=held)}

@@ -146,11 +146,13 @@ class Payments:
 
     def scope_is_decided(self, move: Move) -> str | None:
         """Whom the costs fall on was decided by the owners: it is only written anew where the roster does not know the words."""
-        if move.facts is None or move.facts.scope in (None, move.case.details["scope"]):
+        decided = move.case.details["scope"]
+        # a form gives back what it was given, but for the ends of its lines
+        if move.facts is None or not move.facts.scope or move.facts.scope.split() == decided.split():
             return None
-        if scope_unclear(move.session, move.case.estate_id, move.case.details["scope"]):
+        if scope_unclear(move.session, move.case.estate_id, decided):
             return None
-        return Wrong("scope", f"列支范围“{move.case.details['scope'][:40]}”已随使用方案由业主共同决定，不能另行改写。")
+        return Wrong("scope", f"列支范围“{decided[:40]}”已随使用方案由业主共同决定，不能另行改写。")
 
     def scope_unknown(self, move: Move) -> str | None:
         """Where balances are kept, the roster must know whom the costs fall on."""
