@@ -199,7 +199,7 @@ def test_the_head_sees_who_has_what(session: Session, office: Cast) -> None:
     red = CaseQuery(assignee="clerk", card="red", state="open")
     assert total_of(session, office.head, red, late) == len(page_of(session, office.head, red, late)[0]) == 2
     assert officers(session, office.clerk, at(NOON)) == ([], None)
-    assert count_officers(session, office.admin, at(NOON)) == 11
+    assert count_officers(session, office.admin, at(NOON)) == 12
     assert [one.person.name for one in officers(session, office.admin, at(NOON), q="唐")[0]] == ["唐斌"]
     page, after = officers(session, office.admin, at(NOON), limit=5)
     assert len(page) == 5 and after == page[-1].person.id

@@ -390,7 +390,7 @@ def test_a_rule_of_a_while_falls_back_to_the_one_before(session: Session, cast: 
         ({"id": "fund.nothing"}, "id", "规则库里没有“fund.nothing”这条规则"),
         ({"value": "5工作日"}, "value", "看不懂"),
         ({"value": "0wd"}, "value", "无效"),
-        ({"value": "fact:finish_by"}, "value", "固定的时限，不能改成另一种"),
+        ({"value": "fact:finish_by"}, "value", "不能改成另一种"),
         ({"id": "fund.plan_publicity", "value": "48h", "effective_from": "2027-01-01"}, "value", "期间按整日计"),
         ({"value": "2h"}, "ladder", "请选按小时计的阶梯"),
         ({"ladder": "nothing"}, "ladder", "没有名为“nothing”的催办阶梯"),
