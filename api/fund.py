@@ -160,7 +160,7 @@ def download_allocation(number: str, session: Db, me: Me) -> Response:
 
 def allocation_seen(session: Session, me: Person, case: Case) -> tuple[Allocation, bool]:
     """The allocation, and whether what single units have is open to this person. Raises `NotFound` for a case that takes nothing out of the fund."""
-    charge = case.kind.charge(case)
+    charge = case.kind.spending(case)
     if charge is None:
         raise NotFound(f"“{case.kind.title}”不使用维修资金，没有分摊。")
     found = allocation(session, charge)

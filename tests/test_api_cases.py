@@ -299,7 +299,7 @@ def test_nobody_acts_in_the_name_of_anybody_else(door: Door) -> None:
 # --- what a case page and a desk cost --------------------------------------------------------------------------------
 
 
-def test_a_case_is_told_in_eighteen_queries_however_long_its_story(session: Session, cast: Cast) -> None:
+def test_a_case_is_told_in_twenty_two_queries_however_long_its_story(session: Session, cast: Cast) -> None:
     case = at_review(session, cast)
     for day in range(10, 30):
         case.note("等待", by=cast.clerk, at=at(f"2026-11-{day} 09:00"))
@@ -309,7 +309,7 @@ def test_a_case_is_told_in_eighteen_queries_however_long_its_story(session: Sess
     event.listen(connection, "before_cursor_execute", lambda *args: asked.append(args[2]))
     told = dossier(session, reviewer, see(session, reviewer, case.number), at("2026-11-30 09:00"))
     assert len(told.events) == 24 and {offer.name for offer in told.moves} == {"approve", "ask", "refuse"}
-    assert len(asked) <= 18, asked
+    assert len(asked) <= 22, asked
 
 
 def test_a_desk_counts_all_of_what_it_lists_the_first_of(door: Door) -> None:

@@ -55,6 +55,11 @@ def test_nobody_is_given_an_event_that_does_not_exist(kind: type[CaseType]) -> N
     assert kind.enterable_afterwards <= known | {"open"}
 
 
+@pytest.mark.parametrize(("kind", "name"), EVENTS, ids=say)
+def test_no_event_takes_the_name_of_something_every_type_has(kind: type[CaseType], name: str) -> None:
+    assert not hasattr(CaseType, name), f"the event hides CaseType.{name}"
+
+
 @pytest.mark.parametrize(("kind", "stage"), STAGES, ids=say)
 def test_every_stage_ends_or_has_a_clock_or_waits_on_somebody_named(kind: type[CaseType], stage: Stage) -> None:
     assert stage.final or stage.deadline or stage.periods or stage.waits_on

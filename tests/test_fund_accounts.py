@@ -76,7 +76,7 @@ def has(session: Session, cast: Cast) -> dict[str, int]:
 
 
 def shown(session: Session, case: Case) -> Allocation:
-    charge = case.kind.charge(case)
+    charge = case.kind.spending(case)
     assert charge is not None
     return allocation(session, charge)
 

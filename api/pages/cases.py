@@ -395,7 +395,7 @@ def _case_page(
     has_form = any(form.id == tried_id and not form.offer.obstacle for form in [*moves, *counter])
     refused = (tried or noted or objected or Attempt()).refused
     supposed, supposed_wrong = _supposed(session, case, here.now, as_of)
-    shown, balances_open = allocation_seen(session, me, case) if case.kind.charge(case) else (None, False)
+    shown, balances_open = allocation_seen(session, me, case) if case.kind.spending(case) else (None, False)
     return page(
         request,
         "case/case.html",

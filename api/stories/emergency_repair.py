@@ -17,7 +17,7 @@ def _plan(budget: str, days: int, **stated: Any) -> Callable[[date, Case | None]
 
     def told(day: date, case: Case | None) -> Mapping[str, Any]:
         return {
-            "budget": budget, "scope": "本栋全体业主", "allocation": "按专有部分建筑面积分摊", "warranty_expired": True,
+            "budget": budget, "scope": "1栋", "allocation": "按专有部分建筑面积分摊", "warranty_expired": True,
             "finish_by": (day + timedelta(days=days)).isoformat(), **stated,
         }  # fmt: skip
 

@@ -280,7 +280,7 @@ class CaseType(StateChart[_Seat]):
         asked for. Raises `Invalid`, with the field, or `Conflict` where no such case may be opened there now."""
 
     @classmethod
-    def charge(cls, case: "Case") -> "Charge | None":
+    def spending(cls, case: "Case") -> "Charge | None":
         """What the case takes out of the maintenance fund; None for types that do not spend it."""
         return None
 

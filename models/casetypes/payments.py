@@ -74,7 +74,7 @@ class Payments:
     """Guards and memories of such a type: it asks once for corrections, from the stage kept in `asked_by`."""
 
     @classmethod
-    def charge(cls, case: "Case") -> Charge | None:
+    def spending(cls, case: "Case") -> Charge | None:
         """What the case takes out of the fund; None as long as neither a budget nor a settlement is known."""
         return _charge(case, case.details) if {"budget", "settlement"} & case.details.keys() else None
 
