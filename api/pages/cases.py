@@ -200,7 +200,7 @@ def _new_page(
 ) -> HTMLResponse:
     if not ways_to_open(session, me):
         raise Forbidden("案件由申请单位的经办人提出，或由街道窗口代录，您没有这一权限。")
-    kinds = [kind for kind in casetypes().values() if kind.opened_by]
+    kinds = sorted((kind for kind in casetypes().values() if kind.opened_by), key=lambda kind: kind.precedence)
     seen = session.scalars(estates_visible_to(me).order_by(col(Estate.name))).all()
     # unless the address says which: the first that they may open somewhere
     kind = casetype(type_id) if type_id else next((one for one in kinds if _places(session, me, one, seen)), kinds[0])

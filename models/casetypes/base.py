@@ -243,6 +243,8 @@ class CaseType(StateChart[_Seat]):
     title: ClassVar[str] = ""
     prefix: ClassVar[str] = ""
     """Two letters before the case number."""
+    precedence: ClassVar[int] = 9
+    """Its place among what a person may open: what is asked for every day comes first."""
     wording: ClassVar[Path | None] = None
     """A folder of wording, for types that live outside the project."""
     case_deadline: ClassVar[str | None] = None

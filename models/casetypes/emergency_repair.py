@@ -121,6 +121,7 @@ class EmergencyRepair(Payments, CaseType):
 
     title = "应急维修"
     prefix = "YJ"
+    precedence = 2
     opened_by = ("company", "committee", "residents_committee", "owners")
     without_committee = Desk.RESIDENTS
     consults = (

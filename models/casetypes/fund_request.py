@@ -91,6 +91,7 @@ class FundRequest(Payments, CaseType):
 
     title = "维修资金使用"
     prefix = "WX"
+    precedence = 1
 
     class Details(BaseModel):
         model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)

@@ -108,6 +108,7 @@ class JointMeeting(CaseType):
 
     title = "联席会议"
     prefix = "LX"
+    precedence = 3
     opened_by = ("committee", "company", "residents_committee", "department")
     consults = (
         "meeting.attendees",
