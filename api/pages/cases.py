@@ -152,18 +152,21 @@ def ways_to_open(session: Session, me: Person) -> list[tuple[str, str]]:
     """Where this person may open a case, and what that is called for them."""
     if me.has_role(Role.CLERK, Role.HEAD):
         return [("/cases/new", "窗口代录")]
-    return [("/cases/new", "新建申请")] if _asks(session, me) else []
+    return [("/cases/new", "新建申请")] if _may_ask_for(session, me) else []
 
 
-def _asks(session: Session, me: Person) -> bool:
-    """Whether a body that this person belongs to may ask for any kind of case."""
+def _may_ask_for(session: Session, me: Person) -> list[Kind]:
+    """What the bodies to which this person belongs may ask for, at the counter everything; what is asked for every day first."""
+    kinds = sorted((kind for kind in casetypes().values() if kind.opened_by), key=lambda kind: kind.precedence)
+    if me.has_role(Role.CLERK, Role.HEAD):
+        return kinds
     bodies = {post.body_id for post in me.posts if post.body_id}
     if not bodies:
-        return False
-    kinds = set(session.scalars(select(col(Body.kind)).where(col(Body.id).in_(bodies))))
+        return []
+    own = set(session.scalars(select(col(Body.kind)).where(col(Body.id).in_(bodies))))
     # a residents' committee may act as an owners' committee
-    kinds |= {"committee"} if "residents_committee" in kinds else set()
-    return any(not kinds.isdisjoint(kind.opened_by) for kind in casetypes().values())
+    own |= {"committee"} if "residents_committee" in own else set()
+    return [kind for kind in kinds if not own.isdisjoint(kind.opened_by)]
 
 
 @router.get("/cases/new")
@@ -198,9 +201,9 @@ def create_case(request: Request, session: Db, me: Me, here: Here, typed: Typed)
 def _new_page(
     request: Request, session: Session, me: Person, here: Here, type_id: str, estate: str, tried: Attempt | None = None
 ) -> HTMLResponse:
-    if not ways_to_open(session, me):
+    kinds = _may_ask_for(session, me)
+    if not kinds:
         raise Forbidden("案件由申请单位的经办人提出，或由街道窗口代录，您没有这一权限。")
-    kinds = sorted((kind for kind in casetypes().values() if kind.opened_by), key=lambda kind: kind.precedence)
     seen = session.scalars(estates_visible_to(me).order_by(col(Estate.name))).all()
     # unless the address says which: the first that they may open somewhere
     kind = casetype(type_id) if type_id else next((one for one in kinds if _places(session, me, one, seen)), kinds[0])

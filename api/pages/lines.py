@@ -62,5 +62,7 @@ def lines(session: Session, cases: Sequence[Case], at: datetime) -> list[Line]:
 
 
 def heading(case: Case) -> str:
-    """What a case is about, in its applicant's words: the first thing its type asks for."""
-    return str(case.details.get(next(iter(case.kind.Details.model_fields), ""), "")) or case.kind.title
+    """What a case is about, in its applicant's words: the first thing its type asks for that is no choice from a list."""
+    fields = case.kind.Details.model_fields.items()
+    worded = next((name for name, field in fields if not field.json_schema_extra), "")
+    return str(case.details.get(worded) or "") or case.kind.title

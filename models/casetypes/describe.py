@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..rules import shipped_rules
+from ..rules import rule_folders, shipped_rules
 from .base import STANDING, CaseType, Paper, Stage, casetypes
 
 
@@ -44,7 +44,8 @@ def _stage(stage: Stage) -> dict[str, Any]:
 
 
 def limits_of(stage: Stage) -> list[dict[str, str]]:
-    values = {entry["id"]: entry["value"] for entry in sorted(shipped_rules(), key=lambda entry: entry["version"])}
+    shipped = [entry for folder in rule_folders() for entry in shipped_rules(folder)]
+    values = {entry["id"]: entry["value"] for entry in sorted(shipped, key=lambda entry: entry["version"])}
     if stage.deadline:
         return [{"rule": stage.deadline, "value": values[stage.deadline], "kind": "deadline"}]
     return [{"rule": period.rule, "value": values[period.rule], "kind": "period"} for period in stage.periods]
