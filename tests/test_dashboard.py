@@ -1,6 +1,7 @@
 """Every number of the dashboard is the length of the list it opens, for everybody, and nobody counts over the fence."""
 
 import re
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from html import unescape
 from typing import Any
@@ -120,12 +121,17 @@ def test_the_figures_of_one_district_by_hand(session: Session, cast: Cast) -> No
     assert stages["受理"] == 6 and stages["补正"] == 2 and stages["施工"] == 1 and stages["退款"] == 0
 
 
+def some(every: Sequence[Any], counts: Callable[[Any], Any]) -> list[Any]:
+    """All figures that count something, and each seventh of those that count nothing: there are thousands."""
+    return [figure for number, figure in enumerate(every) if counts(figure) or number % 7 == 0]
+
+
 @pytest.mark.usefixtures("office")
 def test_every_figure_is_the_total_of_the_list_it_opens(session: Session, cast: Cast) -> None:
     later = at("2026-11-20 10:00")  # whenever the list is opened, `at` in its address holds it to the figure's instant
     for who in READERS:
         reader = getattr(cast, who)
-        for figure in figures(session, reader, NOW).all():
+        for figure in some(figures(session, reader, NOW).all(), lambda figure: figure.whole.count):
             for count in filter(None, (figure.whole, figure.part)):
                 assert followed(session, reader, count.href, later) == count.count, (who, figure.metric, figure.group)
 
@@ -205,7 +211,7 @@ def test_whoever_follows_a_figure_gets_a_list_of_that_length(busy: Door) -> None
     supervisor = busy.as_("supervisor")
     answer = supervisor.get("/api/dashboard").json()
     assert {figure["metric"] for figure in answer["figures"]} == set(METRICS)
-    for figure in answer["figures"]:
+    for figure in some(answer["figures"], lambda figure: figure.get("count") or figure.get("whole", {}).get("count")):
         for count in (figure["part"], figure["whole"]) if "part" in figure else (figure,):
             assert supervisor.get(count["href"] + "&total=1").json()["total"] == count["count"], count
 

@@ -274,7 +274,7 @@ def test_five_hundred_random_steps_leave_nobody_stranded(session: Session, cast:
     assert set(taken) == set(casetypes()) and all(taken.values()), taken
 
 
-@pytest.mark.long
+@pytest.mark.drill
 def test_ten_thousand_random_steps_leave_nobody_stranded(session: Session, cast: Cast) -> None:
     taken = walked(session, cast, steps=10_000, seed=7)
     assert all(count > 100 for count in taken.values()), taken
