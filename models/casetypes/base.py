@@ -378,6 +378,11 @@ class CaseType(StateChart[_Seat]):
         """For any type: an obstacle until what owners objected to in a publicity has been answered."""
         return unanswered(move.session, move.case)
 
+    def correction_not_overdue(self, move: Move) -> str | None:
+        """For any type that asks for corrections: an obstacle to ending it for want of them before their limit has passed."""
+        clock = move.running("deadline")
+        return f"补正期限至 {clock.due_day} 24时届满，届满前不能终止。" if clock and move.at < clock.due_at else None
+
     # --- what Case.fire asks ---
 
     @classmethod

@@ -310,10 +310,6 @@ class CommitteeFormation(Election, CaseType):
     def asked_before(self, move: Move) -> str | None:
         return "补正只能一次性告知，本件已经要求过补正。" if move.case.details.get("asked") else None
 
-    def correction_not_overdue(self, move: Move) -> str | None:
-        clock = move.running("deadline")
-        return f"补正期限至 {clock.due_day} 24时届满，届满前不能终止。" if clock and move.at < clock.due_at else None
-
     def group_lives(self, move: Move) -> str | None:
         since = move.case.details.get("group_on")
         if since is None:

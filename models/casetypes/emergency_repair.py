@@ -747,9 +747,6 @@ class EmergencyRepair(Payments, CaseType):
         budget = move.facts.budget or move.case.details["budget"]
         move.arises("fund_request", why="not_an_emergency", works=move.case.details["works"], budget=budget)
 
-    def set_first_payment(self, move: Move) -> None:
-        move.details["to_pay"] = move.facts.amount
-
     def set_settled(self, move: Move) -> None:
         move.details.update(move.facts.model_dump(mode="json", exclude_none=True))
 

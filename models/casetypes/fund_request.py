@@ -448,6 +448,3 @@ class FundRequest(Payments, CaseType):
     def set_contract(self, move: Move) -> None:
         stated = move.facts.model_dump(mode="json", include={"works", "payee", "finish_by", "scope"}, exclude_none=True)
         move.details.update(stated)
-
-    def set_first_payment(self, move: Move) -> None:
-        move.details["to_pay"] = move.facts.amount

@@ -115,10 +115,6 @@ class Payments:
             return None
         return f"补正由{asker.desk and asker.desk.title}要求，只能由其终止。"
 
-    def correction_not_overdue(self, move: Move) -> str | None:
-        clock = move.running("deadline")
-        return f"补正期限至 {clock.due_day} 24时届满，届满前不能终止。" if clock and move.at < clock.due_at else None
-
     def final_amount_wrong(self, move: Move) -> str | None:
         amount = move.facts and move.facts.amount
         paid = move.case.details.get("paid", 0)
@@ -195,6 +191,9 @@ class Payments:
 
     def remember_asker(self, move: Move) -> None:
         move.details["asked_by"] = move.case.stage
+
+    def set_first_payment(self, move: Move) -> None:
+        move.details["to_pay"] = move.facts.amount
 
     def set_final_payment(self, move: Move) -> None:
         remains = move.case.details.get("settlement", 0) - move.case.details.get("paid", 0)
