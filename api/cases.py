@@ -410,7 +410,7 @@ def told(session: Session, me: Person, case: Case, at: datetime) -> dict[str, An
             {"number": one.case.number, "type": one.case.type, "why": one.why, "is_source": one.is_source, "result": one.result}
             for one in d.links
         ],
-        "decision": d.decision and {"id": d.decision.id, "title": d.decision.title, "passed": d.decision.ordinary_passed},
+        "decision": d.decision and {"id": d.decision.id, "title": d.decision.title, "passed": d.decision.passed},
         "chain": _chain(case, d.chain),
     }  # fmt: skip
 

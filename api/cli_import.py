@@ -54,7 +54,7 @@ def ballots(
         found.take(session, data, filename=file.name, by=None, at=office_now(session))
         for finding in found.undecided:
             print(f"待人工认定：{finding['sentence']}")
-        print(f"{found.title}：{'通过' if found.ordinary_passed else f'未通过：{found.why_not()}'}")
+        print(f"{found.title}：{'通过' if found.passed else f'未通过：{found.why_not()}'}")
 
 
 @app.command()

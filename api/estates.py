@@ -17,7 +17,7 @@ from starlette import datastructures
 from models import estates as told
 from models.access import may_keep_roster, must_keep_roster, see, see_decision, see_estate
 from models.case import Case
-from models.decisions import Ballot, Decision, Doubt, Roster
+from models.decisions import Ballot, Decision, Doubt, MotionKind, Roster
 from models.errors import NotFound
 from models.people import Person
 from models.roster import masked_name
@@ -42,6 +42,7 @@ class NewDecision(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     title: str = Field(max_length=200)
+    kind: MotionKind = "ordinary"
     window_from: date | None = None
     window_to: date | None = None
 
@@ -345,16 +346,17 @@ def ballot_json(ballot: Ballot) -> dict[str, Any]:
 
 
 def _in_short(decision: Decision) -> dict[str, Any]:
-    """`passed`: by the test for ordinary matters, to which the use of the fund belongs; null before anything was counted."""
+    """`passed`: by the test for its `kind`; null before anything was counted."""
     return {
         "id": decision.id,
         "estate": decision.estate_id,
         "title": decision.title,
+        "kind": decision.kind,
         "window_from": decision.window_from,
         "window_to": decision.window_to,
         "made_at": instant(decision.made_at),
         "counted_at": instant(decision.counted_at),
-        "passed": decision.ordinary_passed if decision.tally else None,
+        "passed": decision.passed if decision.tally else None,
         "why_not": decision.why_not(),
     }
 

@@ -7,7 +7,7 @@ decision: a roster that is replaced later does not change what was decided under
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sqlalchemy import Index, delete, func, or_, select
 from sqlmodel import Field, Session, SQLModel, col
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from .case import Case
     from .people import Person
 
+EVERYBODY = "全体业主"
+MotionKind = Literal["ordinary", "special", "election"]
+MATTERS: dict[str, str] = {"ordinary": "一般事项", "special": "特别事项", "election": "选举"}
+"""Civil Code 278: the use of the fund, the election of a committee and most others are ordinary; raising the fund, rebuilding
+and another use of common parts are special (第六项至第八项). Of an election nobody is shown who voted how."""
 VOTE_ENDS = "window_ends"
 """What the period of a vote fires when it has run, in every case type that has one."""
 
@@ -54,6 +59,8 @@ class Decision(SQLModel, table=True):
     estate_id: int = reference("estate.id", index=True)
     case_id: int | None = reference("case.id", nullable=True, index=True)
     title: str
+    kind: str = Field(default="ordinary", sa_column_kwargs={"server_default": "ordinary"})
+    """A `MotionKind`."""
     window_from: date | None = None
     window_to: date | None = None
     by_id: int | None = reference("person.id", nullable=True)
@@ -76,12 +83,15 @@ class Decision(SQLModel, table=True):
         title: str,
         by: "Person | None",
         at: datetime,
+        kind: MotionKind = "ordinary",
         window_from: date | None = None,
         window_to: date | None = None,
         case: "Case | None" = None,
     ) -> "Decision":
         if not title.strip():
             raise Invalid("请写明表决事项。", field="title")
+        if kind not in get_args(MotionKind):
+            raise Invalid(f"事项类别应为{'、'.join(MATTERS.values())}之一。", field="kind")
         if (window_from is None) != (window_to is None):
             raise Invalid("表决期的首日和末日须同时填写。", field="window_to" if window_from else "window_from")
         if window_from and window_to:
@@ -94,6 +104,7 @@ class Decision(SQLModel, table=True):
             estate_id=estate.id,  # type: ignore[arg-type]
             case_id=case.id if case else None,
             title=title.strip()[:200],
+            kind=kind,
             window_from=window_from,
             window_to=window_to,
             by_id=by.id if by else None,
@@ -139,9 +150,10 @@ class Decision(SQLModel, table=True):
         return self.tally["undecided"] if self.tally else []
 
     @property
-    def ordinary_passed(self) -> bool:
-        """Passed as an ordinary matter (Civil Code 278), with nothing left to decide."""
-        return bool(self.tally and not self.undecided and self.tally["ordinary_passed"])
+    def passed(self) -> bool:
+        """Passed by the test for its kind of matter (Civil Code 278), with nothing left to decide."""
+        test = "special_passed" if self.kind == "special" else "ordinary_passed"
+        return bool(self.tally and not self.undecided and self.tally[test])
 
     @property
     def doubts(self) -> list[Doubt]:
@@ -168,7 +180,7 @@ class Decision(SQLModel, table=True):
             return "尚未导入表决票。"
         if self.undecided:
             return f"还有{len(self.undecided)}处需要人工认定：{self.undecided[0]['sentence']}"
-        return self.tally["why_not"]
+        return self.tally["special_why_not" if self.kind == "special" else "why_not"]
 
     def is_behind(self, roster: Roster | None) -> bool:
         """Whether the roster has been replaced, or doubts about it settled, since the ballots were counted."""
@@ -336,7 +348,7 @@ class Decision(SQLModel, table=True):
             session.get_one(Case, self.case_id).note(words, by=by or SYSTEM, at=at)
 
     def _in_short(self) -> str:
-        if self.ordinary_passed:
+        if self.passed:
             return "计票结果：通过。"
         return self.why_not() if self.undecided else f"计票结果：未通过，{self.why_not()}"
 
@@ -404,4 +416,4 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), OFFICE_ZONE)
 
 
-__all__ = ["Ballot", "Decision", "Doubt", "Roster", "decision_for", "held"]
+__all__ = ["MATTERS", "Ballot", "Decision", "Doubt", "MotionKind", "Roster", "decision_for", "held"]

@@ -423,7 +423,7 @@ class Election:
         for motion in self._open_motions(move):
             number = getattr(move.facts, f"{motion}_decision", None)
             decision = move.session.get(Decision, number) if number else None
-            if decision and decision.ordinary_passed:
+            if decision and decision.passed:
                 found[motion] = decision.id or 0
         return found
 

@@ -60,7 +60,7 @@ def test_the_sample_is_kept_and_counted_as_on_paper(session: Session, cast: Cast
     decision = Decision.open(session, cast.estate, title="大修3栋电梯", by=cast.agent, at=NOW)
     decision.take(session, BALLOTS, filename="lianhua_ballots.xlsx", by=cast.agent, at=NOW)
     assert {key: decision.tally[key] for key in EXPECTED} == EXPECTED
-    assert decision.ordinary_passed and decision.why_not() == ""
+    assert decision.passed and decision.why_not() == ""
     assert decision.tally["approval"] == {"area": "61.90%", "heads": "62.91%"}
     assert session.scalar(select(func.count()).select_from(Ballot)) == 231
 
@@ -91,7 +91,7 @@ def test_a_doubt_about_who_is_who_is_settled_with_a_reason_and_then_counts(sessi
     # two units of one name, and no number that would tell
     kept = hold(session, cast, ("1栋0101", "苏伟", "", 100), ("1栋0102", "苏伟", "", 100), ("1栋0103", "程红", "", 100))
     decision = vote(session, cast, *((unit, "", "同意") for unit in ("1栋0101", "1栋0102", "1栋0103")))
-    assert not decision.ordinary_passed and "暂按1人计" in decision.why_not()
+    assert not decision.passed and "暂按1人计" in decision.why_not()
     assert decision.doubts == [] and len(decision.roster_doubts) == 1
     with pytest.raises(Invalid, match="没有需要人工认定的表决票"):
         decision.rule(session, "1栋0102", None, "看过了", by=cast.agent, at=NOW)
@@ -107,7 +107,7 @@ def test_a_doubt_about_who_is_who_is_settled_with_a_reason_and_then_counts(sessi
     # the decision stays as it was counted until somebody counts again
     assert decision.undecided and decision.is_behind(kept)
     decision.recount(session, by=cast.agent, at=later)
-    assert decision.ordinary_passed and not decision.is_behind(kept)
+    assert decision.passed and not decision.is_behind(kept)
     assert any("已认定：已核对房产证，同一人" in sentence for sentence in said(decision, "noted"))
 
 
@@ -149,7 +149,7 @@ def test_one_owner_voting_twice_with_different_opinions_waits_for_a_ruling(sessi
         decision.rule(session, "1栋0101", 3, "以先到的为准", by=cast.agent, at=NOW)
     assert refusal.value.field == "unit"
     decision.rule(session, "1栋0105", 8, "业主到场确认，以第二张为准", by=cast.clerk, at=NOW)
-    assert decision.undecided == [] and decision.ordinary_passed
+    assert decision.undecided == [] and decision.passed
     assert decision.tally["participating"] == {"area": 500_00, "heads": 5}
     assert decision.tally["disagreeing"] == {"area": 100_00, "heads": 1}
     assert said(decision, "refused") == ["1栋0105第7行的票不计，已认定：业主到场确认，以第二张为准"]
@@ -191,7 +191,7 @@ def test_a_line_of_which_nobody_can_say_whose_it_is_is_set_aside(session: Sessio
         decision.rule(session, None, 6, "没有写房号", by=cast.agent, at=NOW)
     assert refusal.value.field == "row"
     decision.rule(session, None, 7, "没有写房号", by=cast.agent, at=NOW)
-    assert decision.ordinary_passed and said(decision, "refused") == ["第7行的票不计，已认定：没有写房号"]
+    assert decision.passed and said(decision, "refused") == ["第7行的票不计，已认定：没有写房号"]
 
 
 def test_ballots_for_units_that_are_not_in_the_roster_do_not_count(session: Session, cast: Cast) -> None:
@@ -236,7 +236,7 @@ def test_a_decision_is_frozen_whatever_becomes_of_the_roster(session: Session, c
     assert decision.tally == before and decision.roster_id == kept.id
     assert decision.is_behind(Roster.of(session, kept.estate_id))
     decision.recount(session, by=cast.agent, at=NOW)
-    assert decision.tally["units"] == 9 and not decision.ordinary_passed
+    assert decision.tally["units"] == 9 and not decision.passed
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_the_vote_of_a_case_takes_ballots_once_its_window_is_open(session: Sessi
     came = [(f"1栋{number:04}", "", "同意", f"2026-10-{day:02} 10:00") for number, day in zip(range(101, 106), range(4, 9), strict=True)]  # fmt: skip
     decision.take(session, ballots(*came), filename="", by=cast.agent, at=at("2026-10-08 11:00"))
     assert said(decision, "refused") == ["1栋0101的表决票第3行2026-10-04 10:00收到，早于表决开始，留存不计。"]
-    assert decision.ordinary_passed
+    assert decision.passed
     with pytest.raises(Conflict, match="表决期至 2026-10-14"):
         cast.fires(case, "agent", "passed", "2026-10-08 12:00")
     while climb(session, at("2026-10-15 00:00")):
@@ -318,7 +318,7 @@ def test_the_vote_of_a_case_takes_ballots_once_its_window_is_open(session: Sessi
         "one vote, one decision"
     )
     decision.take(session, ballots(*came[:4]), filename="", by=cast.agent, at=at("2026-10-15 09:00"))
-    assert not decision.ordinary_passed
+    assert not decision.passed
     with pytest.raises(Conflict, match="计票结果为未通过：参与表决的专有部分面积（50.00%）未达到三分之二"):
         cast.fires(case, "agent", "passed", "2026-10-15 09:10")
     decision.take(session, ballots(*came), filename="", by=cast.agent, at=at("2026-10-15 09:20"))
@@ -370,7 +370,7 @@ def test_ballots_cannot_be_changed_under_a_case_that_is_about_to_rest_on_them(ow
 
     with Session(engine) as session, session.begin():
         cast, case = Cast(session), session.get_one(Case, case_id)
-        assert (kept := held(session, number)) and kept.ordinary_passed
+        assert (kept := held(session, number)) and kept.passed
         other = Thread(target=change)
         other.start()
         cast.fires(case, "agent", "enter_decided", "2026-10-12 09:10", decision=number, **DECIDED)

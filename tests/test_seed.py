@@ -217,7 +217,7 @@ def test_the_agent_finds_a_decision_passed_one_failed_and_one_to_rule_on(session
         )
         if decision.id not in used
     ]
-    assert Counter((decision.ordinary_passed, bool(decision.undecided)) for decision in free) == {
+    assert Counter((decision.passed, bool(decision.undecided)) for decision in free) == {
         (True, False): 1, (False, False): 1, (False, True): 1,
     }  # fmt: skip
 

@@ -488,7 +488,7 @@ def _options(session: Session, d: Dossier) -> Options:
         .order_by(col(Decision.id).desc())
     )
     found["decision"] = [
-        (str(one.id), f"{one.id}　{one.title}（{'已通过' if one.ordinary_passed else '未通过'}）")
+        (str(one.id), f"{one.id}　{one.title}（{'已通过' if one.passed else '未通过'}）")
         for one in session.scalars(counted)
     ]
     return found

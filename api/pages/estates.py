@@ -1,6 +1,6 @@
 """Estates, their rosters and the owners' decisions: papers are handed in here, and what they leave open is ruled on."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
@@ -21,7 +21,7 @@ from models.access import (
     sees_balances,
 )
 from models.case import Case
-from models.decisions import Ballot, Decision, Roster
+from models.decisions import MATTERS, Ballot, Decision, MotionKind, Roster
 from models.errors import Invalid
 from models.estate_roster import PROVISIONAL
 from models.fund_accounts import KINDS, accounts_of, fund_of, import_balances, import_deposits, postings_of
@@ -131,6 +131,7 @@ def open_decision(estate_id: Key, request: Request, session: Db, me: Me, here: H
             session,
             estate,
             title=text(typed, "title"),
+            kind=cast(MotionKind, text(typed, "kind") or "ordinary"),
             window_from=day_typed(typed, "window_from", "表决首日"),
             window_to=day_typed(typed, "window_to", "表决末日"),
             by=me,
@@ -230,6 +231,7 @@ def _estate_page(
         accounts=accounts_of(session, estate_id, limit=SHOWN)[0] if sees_balances(me, row.estate) else [],
         postings=postings_of(session, estate_id, limit=10)[0],
         kinds=KINDS,
+        matters=MATTERS,
         may_keep_fund=may_keep_fund(me, row.estate),
         may_keep=may_keep_roster(me, row.estate),
         form=form,
@@ -271,6 +273,7 @@ def _decision_page(
         ),
         names=_names(session, [decision.by_id, *(ruling["by"] for ruling in decision.rulings.values())]),
         opinions=OPINIONS,
+        matters=MATTERS,
         article=ARTICLE,
         form=form,
         tried=tried,

@@ -264,7 +264,7 @@ class CommitteeFiling(CaseType):
         decision = held(move.session, move.facts.decision)
         if decision is None or decision.estate_id != move.case.estate_id:
             return Wrong("decision", f"本小区没有编号为 {move.facts.decision} 的业主共同决定，请先导入名册和表决票。")
-        if not decision.ordinary_passed:
+        if not decision.passed:
             return Wrong("decision", f"编号 {decision.id} 的业主共同决定未通过：{decision.why_not()}")
         return None
 

@@ -346,7 +346,7 @@ class FundRequest(Payments, CaseType):
         decision = held(move.session, move.facts.decision)
         if decision is None or decision.estate_id != move.case.estate_id:
             return Wrong("decision", f"本小区没有编号为 {move.facts.decision} 的业主共同决定，请先导入名册和表决票。")
-        if not decision.ordinary_passed:
+        if not decision.passed:
             return Wrong("decision", f"编号 {decision.id} 的业主共同决定未通过（民法典第二百七十八条），不能据此申请。")
         return None
 
@@ -391,13 +391,13 @@ class FundRequest(Payments, CaseType):
         decision = decision_for(move.session, move.case, hold=move.facts is not None)
         if decision is None or decision.tally is None:
             return "尚未导入表决票，不能认定通过。"
-        return None if decision.ordinary_passed else f"计票结果为未通过：{decision.why_not()}"
+        return None if decision.passed else f"计票结果为未通过：{decision.why_not()}"
 
     def tally_says_passed(self, move: Move) -> str | None:
         decision = decision_for(move.session, move.case, hold=move.facts is not None)
         if decision and decision.undecided:
             return decision.why_not()
-        return "计票结果为通过，不能认定未通过。" if decision and decision.ordinary_passed else None
+        return "计票结果为通过，不能认定未通过。" if decision and decision.passed else None
 
     def first_amount_wrong(self, move: Move) -> str | None:
         amount = move.facts and move.facts.amount
