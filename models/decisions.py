@@ -17,7 +17,7 @@ from .db import insert_rows, instant, jsonb, primary_key, reference, write
 from .documents import body_of, keep
 from .errors import Conflict, Invalid
 from .estate_roster import Roster
-from .reading import Finding, Opinion
+from .reading import Finding, Opinion, ballot_name
 from .roster import BallotLine, BallotsReading, masked_name, read_ballots
 from .settings import settings
 from .tally import Window, tally
@@ -244,9 +244,9 @@ class Decision(SQLModel, table=True):
         if unit is None:
             row = None
         if row is not None and row not in rows:
-            raise Invalid(f"“{unit}”在第{row}行没有可以认定的票；可选：{'、'.join(map(str, rows))}。", field="row")
+            raise Invalid(f"“{unit}”在{ballot_name(row)}没有可以认定的票；可选：{ballot_name(*rows)}。", field="row")
         if row in unread and opinion is None:
-            raise Invalid(f"第{row}行的意见看不懂，请写明对照原票后认定的意见。", field="opinion")
+            raise Invalid(f"{ballot_name(row)}的意见看不懂，请写明对照原票后认定的意见。", field="opinion")
         if row not in unread and opinion is not None:
             raise Invalid("只有意见看不懂的票才须另行认定意见。", field="opinion")
         ruling = {
@@ -255,7 +255,7 @@ class Decision(SQLModel, table=True):
         }  # fmt: skip
         write(session, self, rulings=self.rulings | {key: ruling})
         self._count(session, self._ballots(session), at)
-        said = f"第{row}行的票有效" if row else "不计票"
+        said = f"{ballot_name(row)}的票有效" if row else "不计票"
         self._tell_case(session, f"认定{key}{said}：{ruling['reason']}。{self._in_short()}", by, at)
 
     def recount(self, session: Session, *, by: "Person | None", at: datetime) -> None:
@@ -403,12 +403,12 @@ def _why_no_vote(session: Session, case: "Case") -> str:
 
 
 def _key(unit: str | None, rows: Iterable[int]) -> str:
-    return unit or f"第{next(iter(rows), 0)}行"
+    return unit or ballot_name(next(iter(rows), 0))
 
 
 def _ruled(kind: str, ruling: dict[str, Any], unit: str | None, row: int) -> Finding:
-    what = f"{unit or ''}第{row}行的票"
-    said = f"{unit}以第{row}行的票为准" if kind == "ruled_in" else f"{what}不计"
+    what = f"{unit or ''}{ballot_name(row)}的票"
+    said = f"{unit}以{ballot_name(row)}的票为准" if kind == "ruled_in" else f"{what}不计"
     return Finding(kind, f"{said}，已认定：{ruling['reason']}", (row,), unit, "ballots")
 
 

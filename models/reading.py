@@ -13,6 +13,21 @@ from .worktime import OFFICE_ZONE
 Opinion = Literal["agree", "disagree", "abstain"]
 
 
+PLATFORM, ELECTRONIC = 10_000_000, 20_000_000
+"""Ballots of one vote are told apart by a number: those on paper by their line of the file, those of another platform by their
+line of its file above `PLATFORM`, those cast here above `ELECTRONIC`."""
+
+
+def ballot_name(*numbers: int) -> str:
+    """`第7、8行`; `第7行、平台结果第7行、电子票第3号`."""
+    kinds = ((ELECTRONIC, "电子票第{}号"), (PLATFORM, "平台结果第{}行"), (0, "第{}行"))
+    said: dict[str, list[str]] = {}
+    for number in numbers:
+        start, words = next((start, words) for start, words in kinds if number >= start)
+        said.setdefault(words, []).append(str(number - start))
+    return "、".join(words.format("、".join(of_it)) for words, of_it in said.items())
+
+
 @dataclass(frozen=True)
 class Finding:
     """What happened to a line, in a sentence for a clerk. Names in it are masked; identity numbers never stand in it."""
@@ -20,7 +35,7 @@ class Finding:
     kind: str
     sentence: str
     rows: tuple[int, ...] = ()
-    """As Excel numbers them, in `source`."""
+    """As Excel numbers them, in `source`; of ballots their numbers."""
     unit: str | None = None
     source: Field = "roster"
 

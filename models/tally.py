@@ -14,16 +14,8 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from .errors import Invalid
-from .roster import (
-    BallotsReading,
-    Finding,
-    Findings,
-    Opinion,
-    RosterReading,
-    belongs_to,
-    masked_name,
-    names_of,
-)
+from .reading import Finding, Findings, Opinion, ballot_name, names_of
+from .roster import BallotsReading, RosterReading, belongs_to, masked_name
 from .worktime import OFFICE_ZONE
 
 ARTICLE = "《中华人民共和国民法典》第二百七十八条"
@@ -230,7 +222,7 @@ def tally(
     if isinstance(ballots, BallotsReading):
         _take_over(found, ballots)
         votes = [
-            Vote(line.unit, line.opinion, line.received_at, f"表决票第{line.source_row}行", line.source_row)
+            Vote(line.unit, line.opinion, line.received_at, f"表决票{ballot_name(line.source_row)}", line.source_row)
             for line in ballots.lines
         ]
         if isinstance(roster, RosterReading):
@@ -355,7 +347,7 @@ def _opinions(
     opinions: dict[str, Opinion] = {}
     for unit, cast in by_unit.items():
         rows = tuple(vote.row for vote in cast if vote.row is not None)
-        where = f"第{'、'.join(map(str, rows))}行" if rows else f"{len(cast)}张"
+        where = ballot_name(*rows) if rows else f"{len(cast)}张"
         if len({vote.opinion for vote in cast}) > 1:
             sentence = f"{unit}的表决票（{where}）意见互相矛盾，都不计；请认定以哪一张为准。"
             found.undecided.append(Finding("contradiction", sentence, rows, unit, "ballots"))

@@ -90,9 +90,9 @@ def test_what_cannot_be_shared_is_refused_in_a_sentence(
 
 def test_five_thousand_units_take_less_than_a_tenth_of_a_second() -> None:
     lines = [(f"{n // 200}栋{n % 200:04}", 4_000 + n * 37 % 14_000) for n in range(5000)]
-    began = time.perf_counter()
+    began = time.process_time()
     shares = allocate(lines, 123_456_789_01)
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1
     assert sum(share.fen for share in shares) == 123_456_789_01
 
 

@@ -523,7 +523,7 @@ def test_the_shift_asks_for_a_run_where_a_job_lies_and_waits_for_nothing(monkeyp
     begun = time.monotonic()
     flow.start_if_asked()
     flow.start_if_asked()
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 5
     answers.set()
     for thread in threading.enumerate():
         if thread.name == flow.ASKING:
@@ -547,6 +547,6 @@ def test_the_page_and_the_api_show_how_far_it_is_and_offer_to_put_it_back(door: 
     assert door.as_("stranger").get(f"/api/jobs/{number}").status_code == 404
     begun = time.monotonic()
     assert browser.post(f"/jobs/{number}/undo").headers["location"] == f"/jobs/{number + 1}"
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 5
     assert admin.get(f"/api/jobs/{number + 1}").json()["state"] == "waiting"
     assert admin.post(f"/api/jobs/{number}/undo").status_code == 409

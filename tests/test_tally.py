@@ -260,9 +260,9 @@ def test_five_thousand_units_are_counted_in_half_a_second() -> None:
     scope = [(f"{n // 100}栋{n % 100:04}", 88_56, f"owner {n * 7 % 4500}", False) for n in range(5000)]
     opinions: tuple[Opinion, ...] = ("agree", "disagree", "abstain")
     ballots = [(unit, opinions[n % 3], NOON) for n, (unit, *_) in enumerate(scope)]
-    began = time.perf_counter()
+    began = time.process_time()
     result = tally(scope, ballots, window=(OPENS, CLOSES))
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
     assert result.participating == Weight(5000 * 88_56, 4500)
 
 

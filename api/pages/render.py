@@ -27,6 +27,7 @@ from models.errors import Refused
 from models.materials import needs_at
 from models.office import office_clock
 from models.people import Desk, Person, Role
+from models.reading import ballot_name
 from models.roster import masked_name
 from models.rules import CONFIDENCE_TITLES
 from models.settings import settings
@@ -126,7 +127,7 @@ def environment() -> Environment:
     )
     environment.filters |= {
         "day": day, "short_day": short_day, "instant": instant, "short_instant": short_instant, "last_day": last_day,
-        "yuan": yuan, "area": area, "size": size, "query": query, "masked": masked_name,
+        "yuan": yuan, "area": area, "size": size, "query": query, "masked": masked_name, "ballot_name": ballot_name,
     }  # fmt: skip
     environment.globals |= {
         "asset": asset, "Desk": Desk, "confidence": CONFIDENCE_TITLES,
