@@ -27,14 +27,18 @@ hypothesis.settings.register_profile("short", max_examples=300, deadline=None)
 hypothesis.settings.register_profile("long", max_examples=10_000, deadline=None)
 
 
+def is_long(config: pytest.Config) -> bool:
+    return bool(config.option.markexpr.startswith("long"))
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    hypothesis.settings.load_profile("long" if config.option.markexpr == "long" else "short")
+    hypothesis.settings.load_profile("long" if is_long(config) else "short")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The long form of a property is the same test over more examples."""
     for item in items:
-        if config.option.markexpr == "long" and getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+        if is_long(config) and getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("long")
 
 

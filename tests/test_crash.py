@@ -306,8 +306,6 @@ def must_not_have_locked_up(server: Embedded) -> None:
 
 # --- the drills -------------------------------------------------------------------------------------------------------
 
-LONG = pytest.mark.drill
-
 
 def killed(urls: Urls, hands: Crew, times: int, victim: Callable[[Session], int | None]) -> None:
     """Each time once something more has been done, and then at any moment."""
@@ -326,7 +324,7 @@ def on_duty(session: Session) -> int:
     return int(session.get_one(Heartbeat, "shift").who.rpartition(":")[2])
 
 
-@pytest.mark.parametrize(("steps", "kills"), [(160, 5), pytest.param(5000, 50, marks=LONG)])
+@pytest.mark.parametrize(("steps", "kills"), [(160, 5), pytest.param(5000, 50, marks=pytest.mark.long)])
 def test_shifts_are_killed_while_officers_work_and_every_step_fires_once(
     server: Embedded, urls: Urls, steps: int, kills: int
 ) -> None:
@@ -340,7 +338,7 @@ def test_shifts_are_killed_while_officers_work_and_every_step_fires_once(
     must_not_have_locked_up(server)
 
 
-@pytest.mark.parametrize(("steps", "kills"), [(100, 3), pytest.param(5000, 30, marks=LONG)])
+@pytest.mark.parametrize(("steps", "kills"), [(100, 3), pytest.param(5000, 30, marks=pytest.mark.long)])
 def test_two_that_know_of_no_lock_fire_every_step_once(server: Embedded, urls: Urls, steps: int, kills: int) -> None:
     draw = Random(kills)
     ids = falling_due(urls, steps, over=kills)
@@ -353,7 +351,7 @@ def test_two_that_know_of_no_lock_fire_every_step_once(server: Embedded, urls: U
     must_not_have_locked_up(server)
 
 
-@pytest.mark.parametrize(("steps", "crashes"), [(60, 1), pytest.param(2000, 6, marks=LONG)])
+@pytest.mark.parametrize(("steps", "crashes"), [(60, 1), pytest.param(2000, 6, marks=pytest.mark.long)])
 def test_postgresql_goes_down_in_the_middle_and_the_same_shift_goes_on(
     server: Embedded, urls: Urls, steps: int, crashes: int
 ) -> None:

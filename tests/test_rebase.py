@@ -395,7 +395,7 @@ def wait_for(urls: Urls, question: Any, limit: float = 60) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize(("times", "kills"), [(2000, 3), pytest.param(20_000, 25, marks=pytest.mark.drill)])
+@pytest.mark.parametrize(("times", "kills"), [(2000, 3), pytest.param(20_000, 25, marks=pytest.mark.long)])
 def test_killed_in_the_middle_it_goes_on_and_moves_every_clock_once(own_database: Urls, times: int, kills: int) -> None:
     number, draw = many(own_database, times), Random(times)
     for round_ in range(kills):

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select, text, update
 from sqlmodel import Session, col
 
@@ -20,6 +21,8 @@ from models.documents import Document
 from models.office import Heartbeat, office_now, set_office_clock, shift_is_on
 
 from .make import Cast, at, at_intake
+
+pytestmark = pytest.mark.alone
 
 SHIFT = "from flows.shift import shift; print(shift.fn({seconds}), flush=True)"
 

@@ -203,7 +203,7 @@ def test_runs_are_forgotten_a_week_after_they_ended(office: Office) -> None:
     wait_until(lambda: [run["id"] for run in api.ask("POST", "/flow_runs/filter", kept)] == [young], 60)
 
 
-@pytest.mark.drill
+@pytest.mark.long
 def test_a_prefect_that_lost_its_database_is_told_everything_again(office: Office) -> None:
     api = office.api
     wait_until(lambda: len(office.pids("prefect.server")) == 1, 20)
@@ -216,7 +216,7 @@ def test_a_prefect_that_lost_its_database_is_told_everything_again(office: Offic
     wait_until(lambda: office.shifts() > shifts, 120)
 
 
-@pytest.mark.drill
+@pytest.mark.long
 def test_shifts_that_come_late_are_cancelled_and_not_started_in_a_heap(office: Office) -> None:
     api = office.api
     wait_until(lambda: office.pids("prefect worker") and office.pids("prefect.engine"), 90)
@@ -227,7 +227,9 @@ def test_shifts_that_come_late_are_cancelled_and_not_started_in_a_heap(office: O
     shifts = office.shifts()
     os.kill(worker, signal.SIGCONT)
     time.sleep(30)
-    assert office.shifts() - shifts <= 2
+    assert (
+        office.shifts() - shifts <= 3
+    )  # one in the worker's hands, the newest of those missed, the next by the schedule
 
 
 # --- the whole office, with its own flows -----------------------------------------------------------------------------
@@ -274,7 +276,7 @@ def _urls(office: Office) -> Any:
     return urls
 
 
-@pytest.mark.drill
+@pytest.mark.long
 @pytest.mark.parametrize("victim", ["prefect worker", "prefect.engine"])
 def test_kill_9_delays_a_step_by_a_minute_and_a_start_at_most(real: Office, victim: str) -> None:
     wait_until(lambda: _watched(real) and real.pids("prefect.engine"), 120)
@@ -286,7 +288,7 @@ def test_kill_9_delays_a_step_by_a_minute_and_a_start_at_most(real: Office, vict
     assert late < timedelta(seconds=60 + 20), late
 
 
-@pytest.mark.drill
+@pytest.mark.long
 def test_wiping_prefect_loses_no_deadline(real: Office) -> None:
     wait_until(lambda: _watched(real), 120)
     clock, step = _soon(real, 25)

@@ -76,7 +76,7 @@ class Walk:
     def go(self) -> None:
         """Let some time pass, and somebody do something."""
         assert self.case is not None
-        if self.random.random() < 0.7:
+        if self.random.random() < 0.5:
             self.now += timedelta(hours=self.random.choice((1, 3, 30, 100, 400)))
             self._let_time_pass()
         name, by = self.random.choice(self._ideas())
@@ -274,7 +274,8 @@ def test_five_hundred_random_steps_leave_nobody_stranded(session: Session, cast:
     assert set(taken) == set(casetypes()) and all(taken.values()), taken
 
 
-@pytest.mark.drill
-def test_ten_thousand_random_steps_leave_nobody_stranded(session: Session, cast: Cast) -> None:
-    taken = walked(session, cast, steps=10_000, seed=7)
-    assert all(count > 100 for count in taken.values()), taken
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(10))
+def test_ten_thousand_random_steps_leave_nobody_stranded(session: Session, cast: Cast, seed: int) -> None:
+    taken = walked(session, cast, steps=1_000, seed=seed)
+    assert all(count > 10 for count in taken.values()), taken
