@@ -3,20 +3,28 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 from sqlalchemy import create_engine, select, text, update
 from sqlmodel import Session, col
@@ -44,7 +52,7 @@ OK = "250 OK"
 class Server:
     """A mail server that keeps what it gets. `answers` are given to DATA, one after the other, then 250."""
 
-    def __init__(self) -> None:
+    def __init__(self, encrypted: ssl.SSLContext | None = None, *, from_the_first_byte: bool = False) -> None:
         self.mails: list[EmailMessage] = []
         self.seen: list[str] = []
         self.answers: list[str] = []
@@ -55,7 +63,8 @@ class Server:
             self.port = int(free.getsockname()[1])
         self.controller = Controller(
             self, hostname="127.0.0.1", port=self.port, auth_required=False, auth_require_tls=False,
-            authenticator=self._let_in,
+            authenticator=self._let_in, tls_context=None if from_the_first_byte else encrypted, require_starttls=bool(encrypted) and not from_the_first_byte,
+            ssl_context=encrypted if from_the_first_byte else None,
         )  # fmt: skip
         self.controller.start()
 
@@ -395,3 +404,39 @@ def test_starttls_that_is_asked_for_is_never_left_out(
     happens(office)
     assert digest.fn().endswith("0 mails sent, 0 not")
     assert "STARTTLS" in (rows(office)[0].why or "") and server.seen == []
+
+
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that certifies itself, with its key."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, SHA256())
+    )
+    path: Path = tmp_path_factory.mktemp("tls") / "mail.pem"
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(certificate.public_bytes(Encoding.PEM) + plain)
+    return path
+
+
+@pytest.mark.parametrize("address", ["smtp://127.0.0.1:{}?starttls=1", "smtps://127.0.0.1:{}"])
+def test_mail_goes_out_encrypted_and_only_to_a_server_whose_certificate_is_trusted(
+    office: Any, certified: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certified)
+    server = Server(context, from_the_first_byte=address.startswith("smtps"))
+    try:
+        mails_through(monkeypatch, address.format(server.port))
+        happens(office)
+        assert digest.fn().endswith("0 mails sent, 0 not")
+        assert "CERTIFICATE_VERIFY_FAILED" in (rows(office)[0].why or "") and server.seen == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certified))
+        assert digest.fn().endswith("1 mails sent, 0 not")
+        assert [mail["To"] for mail in server.mails] == [f"周敏 <{CLERK}>"]
+    finally:
+        server.close()
