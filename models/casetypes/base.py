@@ -443,7 +443,7 @@ class CaseType(StateChart[_Seat]):
         title = cls.event(name).name
         if stage.final:
             return f"本件已{stage.title}，不能再“{title}”。"
-        possible = "、".join(f"“{cls.event(event).name}”" for event in cls.events_from(stage))
+        possible = "、".join(f"“{cls.event(event).name}”" for event in cls.events_from(stage) if event != name)
         return f"本件在“{stage.title}”环节，现在不能“{title}”；可以办理的是：{possible}。"
 
     @classmethod

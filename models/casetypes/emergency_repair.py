@@ -10,6 +10,9 @@ What was chosen where the law leaves it open:
 - Where there is no committee, the residents' committee gives the opinions a committee gives: `emergency.without_committee`.
 - What is done in the company's stead (代修, 165号令 Art. 24) the street organises, whoever ordered it, and charges afterwards,
   whatever the amount: no first payment.
+- Where a residents' committee acted (居代业) and no longer does, nobody agrees to a plan, for that alone commits the owners'
+  money in a committee's name; what is agreed to already is carried out and paid. Nobody is left in danger meanwhile: the hazard
+  is made safe, found to be one and planned for as ever, and the street has the plan carried out (代修).
 - That an emergency was abused is found while the result is public or an objection is reviewed. Afterwards, since nothing leaves
   a final stage, the district's head re-opens the case at that review, where it is found.
 """
@@ -20,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 from statemachine import Event
 
+from ..committees import vacancy
 from ..db import insert_rows, write
 from ..errors import Invalid
 from ..money import yuan
@@ -116,6 +120,10 @@ class Finding(Reason):
     amount: Cents = Field(default=0, title="应退回金额（元）")
 
 
+COMMITS = ("nobody_commits", "residents_may_not_sign")
+"""What stands in the way of agreeing to a plan in a committee's name."""
+
+
 class EmergencyRepair(Payments, CaseType):
     """应急维修: a hazard in the common parts is repaired before anybody votes (Civil Code 281; 深府规〔2020〕8号 Art. 25)."""
 
@@ -183,7 +191,7 @@ class EmergencyRepair(Payments, CaseType):
     opinion = Stage(
         "方案意见",
         desk=Desk.COMMITTEE,
-        also=(Desk.APPLICANT,),
+        also=(Desk.APPLICANT, Desk.STREET),
         deadline="emergency.opinion",
         needs=(Need("业主委员会书面意见"),),
     )
@@ -273,6 +281,12 @@ class EmergencyRepair(Payments, CaseType):
             substitute,
             unless=("order_still_runs", "excluded_item", "budget_not_reviewed", "finish_day_is_past"),
             on="set_substitute",
+        )
+        | opinion.to(
+            substitute,
+            cond="nobody_may_agree",
+            unless=("excluded_item", "budget_not_reviewed", "finish_day_is_past"),
+            on="set_substitute",
         ),
         name="组织代修",
     )  # fmt: skip
@@ -302,11 +316,9 @@ class EmergencyRepair(Payments, CaseType):
         name="提交应急方案",
     )
     agree = Event(
-        opinion.to(works, cond="is_written_off", unless="residents_may_not_sign", on="note_signer")
-        | opinion.to(application, cond="by_instalments_with_notice", unless="residents_may_not_sign", on="note_signer")
-        | opinion.to(
-            street_opinion, cond="by_instalments_without_notice", unless="residents_may_not_sign", on="note_signer"
-        ),
+        opinion.to(works, cond="is_written_off", unless=COMMITS, on="note_signer")
+        | opinion.to(application, cond="by_instalments_with_notice", unless=COMMITS, on="note_signer")
+        | opinion.to(street_opinion, cond="by_instalments_without_notice", unless=COMMITS, on="note_signer"),
         name="同意方案",
     )
     send_back = Event(opinion.to(planning, unless="residents_may_not_sign"), name="退回方案")
@@ -651,7 +663,14 @@ class EmergencyRepair(Payments, CaseType):
             return None
         return Wrong("amount", f"应退回金额须在 {yuan(least)} 元（结算后多拨的）至 {yuan(paid)} 元（已拨付的）之间。")
 
+    def nobody_commits(self, move: Move) -> str | None:
+        nobody = vacancy(move.session, move.case.estate_id)
+        return nobody and f"{nobody}险情需要立即维修的，由街道办事处组织代修（住宅专项维修资金管理办法第二十四条）。"
+
     # --- which branch ---
+
+    def nobody_may_agree(self, move: Move) -> bool:
+        return self.nobody_commits(move) is not None
 
     def ordered_at_safe(self, move: Move) -> bool:
         return move.case.details.get("ordered_at") == "safe"

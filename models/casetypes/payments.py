@@ -81,7 +81,7 @@ class Payments:
     # --- obstacles ---
 
     def nobody_commits(self, move: Move) -> str | None:
-        """What begins a commitment waits for a committee; what is already committed does not."""
+        """What begins a commitment waits for a committee; what is already committed does not (`committees.vacancy`)."""
         return vacancy(move.session, move.case.estate_id)
 
     def excluded_item(self, move: Move) -> str | None:
