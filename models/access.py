@@ -341,6 +341,13 @@ def people_at(session: Session, case: Case, desk: Desk, day: date) -> list[Perso
     return [one for one in found if any(post.is_held_on(day) and works_at(post, desk, case) for post in one.posts)]
 
 
+def people_of(session: Session, names: Collection[str], day: date) -> list[int]:
+    """Ids of all who belong to a body of one of these names on `day`."""
+    theirs = select(col(Post.person_id)).join(Body, col(Body.id) == col(Post.body_id))
+    active = theirs.join(Person, col(Person.id) == col(Post.person_id)).where(col(Person.is_active), Post.held_on(day))
+    return list(session.scalars(active.where(col(Body.name).in_(names)).distinct().order_by(col(Post.person_id))))
+
+
 def may(
     by: Actor, name: str, case: Case, kind: type[CaseType], stage: Stage, *, on_behalf_of: str | None = None
 ) -> bool:

@@ -256,6 +256,8 @@ class CaseType(StateChart[_Seat]):
     may: ClassVar[Mapping[Desk, set[str]]] = {}
     paper: ClassVar[Mapping[str, Paper | Mapping[str, Paper]]] = {}
     """Event → paper, or event → {stage it leads to → paper}; `open` for what opening a case puts in writing."""
+    replies: ClassVar[Mapping[str, Paper]] = {}
+    """Event → the letter that goes out beside its paper to whom the fact `Paper.names` names; none where it names nobody."""
     outcomes: ClassVar[Mapping[str, str]] = {}
     """Event that ends the case → in which word it ended."""
     enterable_afterwards: ClassVar[set[str]] = set()

@@ -3,7 +3,8 @@
 What was chosen where the law leaves it open:
 
 - Anybody may report; whoever does, the case lies with the estate's property company, which must act (条例: 立即采取措施). The
-  reporter's name stays in `details["reported_by"]`. The law day is the day of the report.
+  reporter's name stays in `details["reported_by"]`, and they are answered in writing (回复函) once it is found to be an
+  emergency, or none. The law day is the day of the report.
 - Owners do not vote beforehand (深府规〔2020〕8号 Art. 25 lists no such material; Civil Code 281).
 - Exactly 100,000.00 is in both of Art. 25's tracks (十万元以下 and 十万元以上 include it, Civil Code 1259): the rule
   `emergency.exactly_track_three` says which, shipped as the stricter T3.
@@ -27,7 +28,7 @@ from ..committees import vacancy
 from ..db import insert_rows, write
 from ..errors import Invalid
 from ..money import yuan
-from ..people import Body, Desk
+from ..people import Body, Desk, Person
 from ..publicity import objections
 from ..rules import CONFIDENCE_TITLES, UNNAMED, rulebook
 from ..territory import Estate
@@ -295,14 +296,16 @@ class EmergencyRepair(Payments, CaseType):
         charging.to(final_review, unless=("settlement_above_budget", "settlement_not_reviewed"), on="set_settled"),
         name="申请列支代修费用",
     )
-    confirm = Event(verify.to(planning, unless="residents_may_not_sign", on="note_signer"), name="认定属应急")
+    confirm = Event(
+        verify.to(planning, unless="residents_may_not_sign", on=("note_signer", "name_reporter")), name="认定属应急"
+    )
     doubt = Event(verify.to(street_check, unless="residents_may_not_sign", on="note_signer"), name="认为不属应急")
-    certify = Event(street_check.to(planning), name="街道认定属应急")
+    certify = Event(street_check.to(planning, on="name_reporter"), name="街道认定属应急")
     not_emergency = Event(
-        verify.to(closed, unless="budget_unknown", on="send_to_daily_use")
-        | street_check.to(closed, unless="budget_unknown", on="send_to_daily_use")
-        | street_opinion.to(closed, unless="budget_unknown", on="send_to_daily_use")
-        | first_review.to(closed, unless="budget_unknown", on="send_to_daily_use"),
+        verify.to(closed, unless="budget_unknown", on=("send_to_daily_use", "name_reporter"))
+        | street_check.to(closed, unless="budget_unknown", on=("send_to_daily_use", "name_reporter"))
+        | street_opinion.to(closed, unless="budget_unknown", on=("send_to_daily_use", "name_reporter"))
+        | first_review.to(closed, unless="budget_unknown", on=("send_to_daily_use", "name_reporter")),
         name="认定不属应急，转日常使用",
     )
     plan = Event(
@@ -511,6 +514,8 @@ class EmergencyRepair(Payments, CaseType):
         "returned": Paper("emergency_refund", copies=(Desk.COMMITTEE,)),
         "withdraw": Paper("emergency_withdrawal", copies=(Desk.COMMITTEE,)),
     }  # fmt: skip
+
+    replies = dict.fromkeys(("confirm", "certify", "not_emergency"), Paper("report_reply", names="reporter"))
 
     outcomes = {
         "not_emergency": "不属应急，转日常使用", "cancel": "取消", "publicity_ends": "办结", "dismiss": "办结",
@@ -761,6 +766,15 @@ class EmergencyRepair(Payments, CaseType):
         if move.case.committee_id is None:
             rule = move.rule("emergency.without_committee")
             move.record["without_committee"] = f"{rule.source}，{rule.article}"
+
+    def name_reporter(self, move: Move) -> None:
+        """Whoever reported it learns in writing what was found, unless they found it themselves or have the case in hand."""
+        reporter = Body.named(move.session, move.case.details["reported_by"])
+        finds = (
+            {post.body_id for hand in move.by.hands for post in hand.posts} if isinstance(move.by, Person) else set()
+        )
+        if reporter and reporter.id not in finds | {move.case.applicant_id}:
+            move.record["reporter"] = reporter.name
 
     def send_to_daily_use(self, move: Move) -> None:
         budget = move.facts.budget or move.case.details["budget"]

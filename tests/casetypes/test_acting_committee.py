@@ -325,7 +325,9 @@ def test_after_the_end_nobody_agrees_to_an_emergency_plan_and_the_street_has_it_
     cast.fires(repair, "clerk", "replace", "2025-11-04 14:00", **plan)
     assert repair.stage == "substitute" and repair.desk == "street"
     shift(session, "2025-11-04 14:00")
-    assert "代行职责已经终止" in "".join(write("substitute_notice", paper(session, repair, "substitute_notice").facts).paragraphs)
+    assert "代行职责已经终止" in "".join(
+        write("substitute_notice", paper(session, repair, "substitute_notice").facts).paragraphs
+    )
     cast.fires(repair, "clerk", "repaired", "2025-11-20 09:00", accepted_by="莲花街道办事处")
     cast.fires(repair, "clerk", "charge", "2025-11-21 09:00", settlement="48000", reviewer="深圳中正造价")
     cast.fires(repair, "reviewer", "write_off", "2025-11-24 09:00")
