@@ -20,7 +20,6 @@ from models.publicity import Publicity
 from models.rules import rulebook
 from models.territory import Unit
 from models.what_if import what_if
-
 from pdf.letter import write
 
 from ..make import Cast, at, at_intake, body, person, running, shift
