@@ -301,7 +301,7 @@ def _told(case: Case, event: CaseEvent, people: dict[int, Person], applicant: Bo
 
 
 CHANGED = {
-    "old_due_day": "原期限", "due_day": "期限", "cap_day": "最长中止至", "limit": "共", "step": "暂缓的步骤", "case": "新案件",
+    "old_due_day": "原期限", "due_day": "期限", "cap_day": "最长中止至", "limit": "共", "added": "延长", "step": "暂缓的步骤", "case": "新案件",
 }  # fmt: skip
 """What an event about a clock changed, as its line says it."""
 REMEMBERED = {"agenda", "agenda_result", "linked", "committee"}

@@ -139,7 +139,7 @@ class JointMeeting(CaseType):
     convening = Stage("会议通知", desk=Desk.STREET, also=(Desk.APPLICANT,), deadline="meeting.notice")
     sitting = Stage("召开", desk=Desk.STREET, deadline="meeting.sitting", needs=(Need("签到表"), Need("书面意见")))
     minutes = Stage("纪要", desk=Desk.STREET, deadline="meeting.minutes")
-    supervision = Stage("交办督办", desk=Desk.STREET, deadline="meeting.supervision")
+    supervision = Stage("交办督办", desk=Desk.STREET, deadline="meeting.supervision", extension="action.extension")
     reported = Stage("上报上级", desk=Desk.STREET, deadline="meeting.reported")
     archived = Stage("归档", final=True)
     closed = Stage("终止", final=True)

@@ -13,6 +13,7 @@ from models.access import applicants, see
 from models.agenda import AgendaItem
 from models.case import Case, CaseEvent, events_of, verify
 from models.casetypes.base import Move, casetype
+from models.clock import ClockLine
 from models.db import transaction
 from models.desk import desk_of
 from models.documents import Document
@@ -21,6 +22,7 @@ from models.links import arising
 from models.meetings import Resolution, attendance
 from models.people import Body, Role
 from models.rules import rulebook
+from pdf.letter import write
 
 from .. import make
 from ..door import Door
@@ -694,3 +696,63 @@ def test_a_complex_request_may_take_five_working_days_more_once(session: Session
     cast.fires(case, "clerk", "ask_extension", "2026-10-16 09:00", by=5, reason="涉及多个机关")
     cast.fires(case, "head", "grant_extension", "2026-10-16 10:00")
     assert running(session, case).due_day == date(2026, 10, 26)
+
+
+def test_an_item_may_take_longer_once_where_the_office_that_gave_it_agrees(session: Session, cast: Cast) -> None:
+    # to be done by Friday, 13 November 2026; asked on Thursday for five working days more: 16th to 20th
+    meeting = at_supervision(
+        session, cast, {"task": "完成排水沟清淤", "responsible": "莲心物业服务有限公司", "due": "2026-11-13"}
+    )
+    (item,) = given(session, meeting)
+    with pytest.raises(Invalid, match="最多延长10个工作日"):
+        cast.fires(item, "agent", "ask_extension", "2026-11-12 09:00", by=11, reason="连日降雨，无法施工")
+    cast.fires(item, "agent", "ask_extension", "2026-11-12 09:00", by=5, reason="连日降雨，无法施工")
+    with pytest.raises(Forbidden, match="负责人"):
+        cast.fires(item, "clerk", "grant_extension", "2026-11-12 10:00")
+    assert running(session, item).due_day == date(2026, 11, 13), "asking moves nothing"
+    granted = cast.fires(item, "head", "grant_extension", "2026-11-12 10:00")
+    shift(session, "2026-11-12 10:00")
+    clock = running(session, item)
+    assert (clock.due_day, clock.due_at) == (date(2026, 11, 20), at("2026-11-21 00:00"))
+    assert item.details["due"] == "2026-11-20" and clock.limit_title == "至 2026-11-20（延期1次）"
+    line = session.scalars(select(ClockLine).where(col(ClockLine.event_id) == granted.id)).one()
+    assert (line.what, line.old_due, line.new_due) == ("extended", at("2026-11-14 00:00"), at("2026-11-21 00:00"))
+    letter = paper(session, item, "extension_notice")
+    assert letter.facts["addressee"] == "莲心物业服务有限公司"
+    assert "办理期限延长5个工作日，由2026年11月13日延至2026年11月20日24时届满" in "".join(
+        write("extension_notice", letter.facts).paragraphs
+    )
+    assert told(session, meeting, "linked") == [{"case": item.number, "outcome": "期限延至 2026-11-20"}]
+
+    # the old day passes without a red card, the new one does not; and more than once it is not extended
+    shift(session, "2026-11-14 00:00")
+    assert item.card(at("2026-11-14 00:00")) is None
+    with pytest.raises(Conflict, match="只能延期一次"):
+        cast.fires(item, "agent", "ask_extension", "2026-11-16 09:00", by=5, reason="仍在降雨")
+    shift(session, "2026-11-21 00:00")
+    assert (
+        item.card(at("2026-11-21 00:00")) == "red"
+        and [event.name for event in events_of(session, item)][-1] == "red_card"
+    )
+    assert verify(events_of(session, item)) is None
+
+    # the meeting was to see to it until ten working days after the 13th, the 27th; it takes longer too
+    cast.fires(meeting, "clerk", "ask_extension", "2026-11-23 09:00", by=5, reason="交办事项已延期")
+    cast.fires(meeting, "head", "grant_extension", "2026-11-23 10:00")
+    assert running(session, meeting).due_day == date(2026, 12, 4)
+
+
+def test_an_item_that_is_late_already_gets_no_more_time(session: Session, cast: Cast) -> None:
+    meeting = at_supervision(
+        session, cast, {"task": "完成排水沟清淤", "responsible": "莲心物业服务有限公司", "due": "2026-11-13"}
+    )
+    (item,) = given(session, meeting)
+    shift(session, "2026-11-14 00:00")
+    with pytest.raises(Conflict, match="期限已于 2026-11-13 24时届满"):
+        cast.fires(item, "agent", "ask_extension", "2026-11-16 09:00", by=5, reason="连日降雨")
+    # sent back with a day of its own, it may be asked for again, and refused
+    cast.fires(item, "agent", "feedback", "2026-11-16 10:00", result="已清淤", proof="验收单")
+    cast.fires(item, "clerk", "send_back", "2026-11-17 09:00", reason="仍有积水", due="2026-11-27")
+    cast.fires(item, "agent", "ask_extension", "2026-11-26 09:00", by=5, reason="设备未到")
+    cast.fires(item, "head", "deny_extension", "2026-11-26 10:00", reason="险情紧急")
+    assert running(session, item).due_day == date(2026, 11, 27) and item.details["due"] == "2026-11-27"
