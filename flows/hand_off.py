@@ -180,7 +180,8 @@ class HandOff:
         reply = self._issue(paper) if named else None
         if reply:
             about = f"{self.subject}：《{reply.title}》（{reply.number}）已经签发，可在案件页下载。"
-            self._tell(people_of(self.session, named, self.today), about)
+            bodies = self.session.scalars(select(col(Body.id)).where(col(Body.name).in_(named))).all()
+            self._tell(people_of(self.session, bodies, self.today), about)
 
     def _issue(self, paper: Paper | None) -> Document | None:
         if paper is None or self.event.facts is None:

@@ -25,9 +25,10 @@ from sqlmodel import Session
 from statemachine import Event
 
 from ..committees import vacancy
-from ..db import insert_rows, write
+from ..db import write
 from ..errors import Invalid
 from ..money import yuan
+from ..notices import tell
 from ..people import Body, Desk, Person
 from ..publicity import objections
 from ..rules import CONFIDENCE_TITLES, UNNAMED, rulebook
@@ -552,19 +553,12 @@ class EmergencyRepair(Payments, CaseType):
         if event.name != "open" or event.to_stage != cls.safe.id:
             return
         from ..access import people_at
-        from ..notices import Notice
 
         day = at.astimezone(OFFICE_ZONE).date()
         desks = (case.seat(Desk.COMMITTEE), Desk.STREET)
-        told = {one.id for desk in desks for one in people_at(session, case, desk, day)}
+        told = (one.id for desk in desks for one in people_at(session, case, desk, day))
         what = f"{case.number} {case.place}险情报告：{case.details['works']}（{case.details['situation_name']}）。"
-        rows = [
-            {"case_id": case.id, "event_id": event.id, "person_id": one, "channel": "in_app", "text": what, "urgent": True, "made_at": at}
-            for one in told
-            if one != event.by_id
-        ]  # fmt: skip
-        if rows:
-            insert_rows(session, Notice, rows)
+        tell(session, event, told, what, at, urgent=True)
 
     # --- obstacles: the sentence a refused person reads ---
 

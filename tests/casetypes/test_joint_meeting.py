@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from api.embedded import Urls
 from flows.hand_off import carry_on
-from models.access import applicants, see
+from models.access import applicants, may_note, see, visible_to
 from models.agenda import AgendaItem
 from models.case import Case, CaseEvent, events_of, verify
 from models.casetypes.base import Move, casetype
@@ -491,6 +491,46 @@ def test_an_enterprise_whistles_and_departments_come(session: Session, cast: Cas
     assert see(session, cast.lineman, item.number) is item
     cast.fires(item, "lineman", "feedback", "2026-10-28 09:00", result="已提交", proof="方案1份")
     assert item.stage == "acceptance"
+
+
+def test_whoever_is_invited_reads_the_meeting_from_the_notice_on_and_nothing_else_of_the_estate(
+    session: Session, cast: Cast
+) -> None:
+    futian = make.area(session, "440304")
+    fire = make.body(session, "department", "福田区消防救援大队", None, futian.id)
+    fireman = make.person(session, "fireman", "罗刚", Role.AGENT, futian.path, body_id=fire.id)
+    market = make.body(session, "department", "福田区市场监督管理局福保所", None, futian.id)
+    inspector = make.person(session, "inspector", "谭静", Role.AGENT, futian.path, body_id=market.id)
+    request = at_intake(session, cast, "2026-10-12 09:00")
+    case = asked(session, cast, "2026-10-12 09:00")
+    cast.fires(case, "clerk", "accept", "2026-10-13 09:00")
+    for nobody in (fireman, inspector, cast.agent):
+        with pytest.raises(NotFound):
+            see(session, nobody, case.number)
+
+    # the estate's company is invited as such, the fire brigade by name
+    invited = ["物业服务企业", "业主委员会及业主代表", fire.name, "社区民警"]
+    cast.fires(case, "clerk", "notify", "2026-10-13 10:00", day="2026-10-19", invited=invited, **ROOM)
+    shift(session, "2026-10-13 10:00")
+    for reader in (fireman, cast.agent, cast.committee):
+        assert see(session, reader, case.number) is case
+        assert any(
+            "定于 2026-10-19 09:30 在街道办事处三楼会议室召开" in one.text
+            for one in desk_of(session, reader, at("2026-10-13 10:00")).notices
+        )
+    with pytest.raises(NotFound):
+        see(session, inspector, case.number)
+    with pytest.raises(NotFound):
+        see(session, fireman, request.number)
+    assert not session.scalars(visible_to(fireman)).all() and not may_note(fireman, case), "they read it"
+    with pytest.raises(Forbidden):
+        cast.fires(case, "fireman", "hold", "2026-10-19 11:00", attendance=[{"body": fire.name, "status": "present"}])
+
+    # once it is called anew, who is not invited any more does not read on
+    cast.fires(case, "clerk", "reconvene", "2026-10-14 09:00", reason="会场另有安排")
+    cast.fires(case, "clerk", "notify", "2026-10-14 10:00", day="2026-10-20", invited=invited[:2], **ROOM)
+    with pytest.raises(NotFound):
+        see(session, fireman, case.number)
 
 
 @pytest.mark.parametrize(
