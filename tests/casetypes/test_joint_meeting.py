@@ -17,6 +17,7 @@ from models.clock import ClockLine
 from models.db import transaction
 from models.desk import desk_of
 from models.documents import Document
+from models.dossier import dossier
 from models.errors import Conflict, Forbidden, Invalid, NotFound
 from models.links import arising
 from models.meetings import Resolution, attendance
@@ -531,6 +532,20 @@ def test_whoever_is_invited_reads_the_meeting_from_the_notice_on_and_nothing_els
     cast.fires(case, "clerk", "notify", "2026-10-14 10:00", day="2026-10-20", invited=invited[:2], **ROOM)
     with pytest.raises(NotFound):
         see(session, fireman, case.number)
+
+
+def test_a_link_leads_to_the_meeting_for_who_is_invited_to_it_only(session: Session, cast: Cast) -> None:
+    futian = make.area(session, "440304")
+    fire = make.body(session, "department", "福田区消防救援大队", None, futian.id)
+    make.person(session, "fireman", "罗刚", Role.AGENT, futian.path, body_id=fire.id)
+    meeting = at_supervision(
+        session, cast,
+        {"task": "清理消防通道", "responsible": cast.company.name, "due": "2026-10-30"},
+        {"task": "复查消防通道", "responsible": fire.name, "due": "2026-11-06"},
+    )  # fmt: skip
+    for item, who, is_invited in zip(given(session, meeting), ("agent", "fireman"), (True, False), strict=True):
+        (link,) = dossier(session, getattr(cast, who), item, at("2026-10-21 09:00")).links
+        assert (link.case, link.is_seen) == (meeting, is_invited)
 
 
 @pytest.mark.parametrize(
