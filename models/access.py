@@ -355,7 +355,7 @@ def people_at(session: Session, case: Case, desk: Desk, day: date) -> list[Perso
     return [one for one in found if any(post.is_held_on(day) and works_at(post, desk, case) for post in one.posts)]
 
 
-def people_of(session: Session, bodies: Collection[int], day: date) -> list[int]:
+def people_of(session: Session, bodies: Collection[int | None], day: date) -> list[int]:
     """Ids of all who belong to one of these bodies on `day`."""
     theirs = select(col(Post.person_id)).join(Person, col(Person.id) == col(Post.person_id))
     active = theirs.where(col(Person.is_active), Post.held_on(day), col(Post.body_id).in_(bodies))

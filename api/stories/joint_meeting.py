@@ -55,9 +55,8 @@ def _one(day: date, case: Case) -> Mapping[str, Any]:
 
 def _with_market(day: date, case: Case) -> Mapping[str, Any]:
     """The residents' usual round, and who is responsible for the shops."""
-    return _notice(day, case) | {
-        "invited": ["社区党委", "业主委员会及业主代表", "物业服务企业", "福田区市场监督管理局莲花所"]
-    }
+    invited = ["社区党委", "业主委员会及业主代表", "物业服务企业", "福田区市场监督管理局莲花所"]
+    return {**_notice(day, case), "invited": invited}
 
 
 def _whistled(day: date, case: Case) -> Mapping[str, Any]:

@@ -380,6 +380,14 @@ class CaseType(StateChart[_Seat]):
         """For any type: an obstacle until what owners objected to in a publicity has been answered."""
         return unanswered(move.session, move.case)
 
+    def asked_before(self, move: Move) -> str | None:
+        """For any type that asks for corrections: they are asked for once, all together (行政许可法 Art. 32)."""
+        return "补正只能一次性告知，本件已经要求过补正。" if move.case.details.get("asked_by") else None
+
+    def remember_asker(self, move: Move) -> None:
+        """The stage from which corrections are asked for."""
+        move.details["asked_by"] = move.case.stage
+
     def correction_not_overdue(self, move: Move) -> str | None:
         """For any type that asks for corrections: an obstacle to ending it for want of them before their limit has passed."""
         clock = move.running("deadline")

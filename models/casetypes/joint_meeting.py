@@ -449,8 +449,8 @@ def _bodies(move: Move, invited: list[str]) -> list[int]:
     named = list(move.session.scalars(select(col(Body.id)).where(col(Body.name).in_(invited))))
     estate = move.session.get(Estate, move.case.estate_id) if move.case.estate_id else None
     theirs = {"物业服务企业": estate.company_id, "业主委员会": estate.committee_id} if estate else {}
-    as_such = {body for title, body in theirs.items() if body and any(one.startswith(title) for one in invited)}
-    return sorted({*named, *as_such})
+    as_such = [body for title, body in theirs.items() if any(one.startswith(title) for one in invited)]
+    return sorted({body for body in (*named, *as_such) if body})
 
 
 def _agenda(move: Move) -> list[tuple[AgendaItem, Case]]:
