@@ -28,6 +28,7 @@ from pdf.letter import write
 from .. import make
 from ..door import Door
 from ..make import Cast, at, at_intake, running, shift
+from ..test_pages import come_in
 
 FUTIAN = ["社区党委", "小区党支部", "业主委员会及业主代表", "物业服务企业", "网格办", "社区民警"]
 ROOM = {"hour": "09:30", "room": "街道办事处三楼会议室", "chair": "吴芳"}
@@ -628,6 +629,32 @@ def test_case_pages_say_who_came_what_was_decided_and_what_came_of_it(door: Door
     assert clerk.get(f"/cases/{item}").status_code == 200
     form = door.signed_in("agent").get("/cases/new?type=joint_meeting").text
     assert "议题" in form and "交办事项" not in form, "an item is given, never asked for"
+
+
+def test_who_is_invited_opens_its_page_and_its_papers(door: Door) -> None:
+    def life(session: Session, cast: Cast) -> tuple[str, str]:
+        futian = make.area(session, "440304")
+        fire = make.body(session, "department", "福田区消防救援大队", None, futian.id)
+        make.person(session, "fireman", "罗刚", Role.AGENT, futian.path, body_id=fire.id)
+        request, case = at_intake(session, cast, "2026-10-12 09:00"), asked(session, cast, "2026-10-12 09:00")
+        cast.fires(case, "clerk", "accept", "2026-10-13 09:00")
+        cast.fires(case, "clerk", "notify", "2026-10-13 10:00", day="2026-10-19", invited=[fire.name], **ROOM)
+        shift(session, "2026-10-13 10:00")
+        return case.number, request.number
+
+    meeting, request = door.writes(life)
+    door.goes_to("2026-10-13 11:00")
+    fireman = come_in(door, "fireman")
+    page = fireman.get(f"/cases/{meeting}")
+    assert page.status_code == 200 and "街道办事处三楼会议室" in page.text
+    assert meeting in fireman.get("/").text, "the notice on the desk names it"
+    assert fireman.get(f"/cases/{request}").status_code == 404
+    api = door.as_("fireman")
+    (paper,) = api.get(f"/api/cases/{meeting}/documents").json()["items"]
+    assert api.get(paper["href"]).status_code == 200
+    assert api.get(f"/api/cases/{request}").status_code == 404
+    note = api.post(f"/api/cases/{meeting}/notes", json={"note": "来看看"})
+    assert note.status_code == 403, note.text
 
 
 # --- wrong input ---
