@@ -123,6 +123,14 @@ def estates_visible_to(person: Person) -> Any:
     return select(Estate).where(_reach(person, Estate.path, Estate.company_id, Estate.committee_id, Estate.id))
 
 
+def estates_to_ask_for(person: Person) -> Any:
+    """`estates_visible_to`, and those in the area of a department to which this person belongs, which may ask for something there."""
+    own = [post.body_id for post in person.posts if post.body_id]
+    departments = select(col(Body.id)).join(Area, col(Area.id) == col(Body.area_id))
+    there = col(Body.id).in_(own), col(Body.kind) == "department", col(Estate.path).like(col(Area.path).concat("%"))
+    return select(Estate).where(or_(estates_visible_to(person).whereclause, departments.where(*there).exists()))
+
+
 def _reach(person: Person, path: Any, company: Any, committee: Any, estate: Any) -> ColumnElement[bool]:
     """What the posts by which a person acts reach, in a table that has those columns."""
     clauses: dict[Any, ColumnElement[bool]] = {}

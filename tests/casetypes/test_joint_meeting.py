@@ -631,6 +631,26 @@ def test_case_pages_say_who_came_what_was_decided_and_what_came_of_it(door: Door
     assert "议题" in form and "交办事项" not in form, "an item is given, never asked for"
 
 
+def test_a_department_asks_for_a_meeting_in_its_own_area_and_sees_nothing_else_there(door: Door) -> None:
+    def life(session: Session, cast: Cast) -> int:
+        for code, name, account in (("440304", "福田", "fireman"), ("440305", "南山", "elsewhere")):
+            district = make.area(session, code)
+            fire = make.body(session, "department", f"{name}区消防救援大队", None, district.id)
+            make.person(session, account, "罗刚", Role.AGENT, district.path, body_id=fire.id)
+        return cast.estate.id or 0
+
+    estate = door.writes(life)
+    door.goes_to("2026-10-12 09:00")
+    asked = {"type": "joint_meeting", "estate": estate, "details": {"topic": "架空层违规充电"}}
+    assert "莲花北村" in come_in(door, "fireman").get("/cases/new").text
+    made = door.as_("fireman").post("/api/cases", json=asked)
+    assert made.status_code == 201 and made.json()["applicant"]["name"] == "福田区消防救援大队", made.text
+    assert door.as_("fireman").get(f"/api/estates/{estate}").status_code == 404
+    assert door.as_("fireman").post("/api/cases", json=asked | {"type": "fund_request"}).status_code in (403, 422)
+    assert "莲花北村" not in come_in(door, "elsewhere").get("/cases/new").text
+    assert door.as_("elsewhere").post("/api/cases", json=asked).status_code == 422
+
+
 def test_who_is_invited_opens_its_page_and_its_papers(door: Door) -> None:
     def life(session: Session, cast: Cast) -> tuple[str, str]:
         futian = make.area(session, "440304")
