@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from models.access import applicants, desks_of, estates_visible_to, must_note, opens_for, see
+from models.access import applicants, desks_of, estates_to_ask_for, must_note, opens_for, see
 from models.case import Backdate, Case, CaseEvent, events_of, whole
 from models.casetypes import casetype
 from models.casetypes.describe import describe
@@ -340,7 +340,7 @@ def refuse_taken(session: Session, case: Case, me: Person) -> None:
 
 
 def _estate(session: Session, me: Person, wanted: int | str) -> Estate:
-    seen = estates_visible_to(me)
+    seen = estates_to_ask_for(me)
     known = col(Estate.id) == wanted if isinstance(wanted, int) else col(Estate.name) == wanted.strip()
     found = None if isinstance(wanted, int) and abs(wanted) >= 2**63 else session.scalars(seen.where(known)).all()
     if not found:

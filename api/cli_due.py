@@ -146,17 +146,17 @@ def _limit(text: str) -> "Limit":
 
 
 def read_text(path: str) -> str:
-    """The text of a file as offices have them: UTF-8 with or without a mark, or else GB 18030."""
+    """The text of a file, or of standard input (`-`)."""
+    from models.plain_text import text_of
+
     try:
         raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
         _refuse(f"读不了文件“{path}”：{'没有这个文件' if isinstance(error, FileNotFoundError) else error.strerror}。")
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    _refuse(f"文件“{path}”不是文本（UTF-8 或 GB 18030）。")
+    written = text_of(raw)
+    if written is None:
+        _refuse(f"文件“{path}”不是文本（UTF-8 或 GB 18030）。")
+    return written
 
 
 def _show_due(counted: "Due", limit: "Limit", days: "list[DayLine]") -> None:

@@ -95,15 +95,13 @@ def read(path: Path) -> bytes:
 
 
 def _text(raw: bytes, path: Path) -> str:
-    """UTF-8 with or without a mark, or else GB 18030, as offices have them."""
     from models.errors import Invalid
+    from models.plain_text import text_of
 
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise Invalid(f"文件“{path}”不是文本（UTF-8 或 GB 18030）。")
+    written = text_of(raw)
+    if written is None:
+        raise Invalid(f"文件“{path}”不是文本（UTF-8 或 GB 18030）。")
+    return written
 
 
 def _estate(session: "Session", wanted: str) -> "Estate":

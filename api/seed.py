@@ -90,6 +90,14 @@ OFFICES = (
     Office("440305009", "street_office", "南山区西丽街道办事处", "南西街办", (
         Officer("钱伟", Role.CLERK, "stranger"), Officer("袁林", Role.HEAD),
     )),
+    Office("440306", "district_housing", "深圳市宝安区住房和建设局", "深宝住建", (
+        Officer("郝明", Role.REVIEWER), Officer("顾青", Role.DISTRICT_HEAD),
+    )),
+    Office("440306017", "street_office", "宝安区新安街道办事处", "宝新街办", (
+        Officer("温华", Role.CLERK), Officer("庄伟", Role.HEAD),
+    )),
+    Office("440306", "department", "宝安区消防救援大队", None, (Officer("罗刚", Role.AGENT, "department"),)),
+    Office("440304", "department", "福田区市场监督管理局莲花所", None, (Officer("谭静", Role.AGENT),)),
     Office("4403", "company", "莲心物业服务有限公司", None, (
         Officer("李娜", Role.AGENT, "agent"), Officer("何丹", Role.AGENT),
     )),
@@ -173,6 +181,14 @@ PLACES = (
         owner=Officer("龙梅", Role.OWNER),
         term=100,
     ),
+    Place(
+        "新安雅园",
+        "440306017005",
+        "景和物业服务有限公司",
+        (Officer("申强", Role.COMMITTEE),),
+        (40,),
+        owner=Officer("余芳", Role.OWNER),
+    ),
     Place("丽城小筑", "440305009014", "南粤家园物业服务有限公司", (), (48,), owner=Officer("史强", Role.OWNER)),
 )
 SEATED = ("卢玉珍", "江国栋", "尹秀兰", "常建华", "庞丽娟", "樊志强")
@@ -183,6 +199,7 @@ RESIDENTS = {
     "440304008006": Officer("易建", Role.RESIDENTS), "440304006015": Officer("武琳", Role.RESIDENTS),
     "440304007025": Officer("戚明", Role.RESIDENTS), "440304009009": Officer("莫敏", Role.RESIDENTS),
     "440305007011": Officer("贺强", Role.RESIDENTS), "440305009014": Officer("柳青", Role.RESIDENTS),
+    "440306017005": Officer("凌霞", Role.RESIDENTS),
 }  # fmt: skip
 """By community: who works at its residents' committee."""
 DUTIES = {
@@ -194,7 +211,7 @@ ON_LEAVE = ("黄志强", "刘倩")
 """Who is away these days, and who stands in."""
 ACCOUNTS = (
     "agent", "committee", "owner", "residents", "clerk", "head", "reviewer", "district_head", "payer", "supervisor", "duty",
-    "auditor", "admin", "stranger",
+    "auditor", "admin", "stranger", "department",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col
 
-from models.access import KIND_OF_DESK, people_at
+from models.access import KIND_OF_DESK, people_at, people_of
 from models.agenda import put_on_agenda
 from models.case import Case, CaseEvent, title_of
 from models.casetypes import STANDING, casetypes
@@ -113,7 +113,8 @@ class HandOff:
     """Person id → sentence."""
 
     def do(self) -> None:
-        paper = self._issue()
+        paper = self._issue(self._paper())
+        self._reply()
         self.case.kind.afterwards(self.session, self.case, self.event, self.at)
         if self.step is not None:
             self._tell_of_step(paper)
@@ -142,6 +143,10 @@ class HandOff:
         """A paper bears the day on which what it says was decided, also where it is made later."""
         return self.event.recorded_at.astimezone(OFFICE_ZONE).date()
 
+    @property
+    def today(self) -> date:
+        return self.at.astimezone(OFFICE_ZONE).date()
+
     @cached_property
     def is_last(self) -> bool:
         """Nobody is told of where a case was before it moved on."""
@@ -163,13 +168,23 @@ class HandOff:
 
     # --- paper ---
 
-    def _issue(self) -> Document | None:
-        if self.event.facts is None:
-            return None
-        paper = (
+    def _paper(self) -> Paper | None:
+        return (
             self._urging() if self.step is not None else self.case.kind.paper_for(self.event.name, self.event.to_stage)
         )
-        if paper is None:
+
+    def _reply(self) -> None:
+        """The letter to whom the event names beside, whose people are told of it."""
+        paper = self.case.kind.replies.get(self.event.name)
+        named = self._named(paper) if paper else []
+        reply = self._issue(paper) if named else None
+        if reply:
+            about = f"{self.subject}：《{reply.title}》（{reply.number}）已经签发，可在案件页下载。"
+            bodies = self.session.scalars(select(col(Body.id)).where(col(Body.name).in_(named))).all()
+            self._tell(people_of(self.session, bodies, self.today), about)
+
+    def _issue(self, paper: Paper | None) -> Document | None:
+        if paper is None or self.event.facts is None:
             return None
         stage = self.case.kind.stage(self.event.from_stage or self.event.to_stage)
         # a type names desks as they are in an estate's case; a step of the ladder names them as they are here
@@ -180,7 +195,7 @@ class HandOff:
         facts = {
             "number": next_number(self.session, issuer.id, issuer.code or issuer.name, day.year),  # type: ignore[arg-type]
             "issuer": issuer.name,
-            "addressee": self._named(paper) or self.body_of(desk_of(paper.to)).name,
+            "addressee": "、".join(self._named(paper)) or self.body_of(desk_of(paper.to)).name,
             "copies": [
                 self.body_of(desk_of(one)).name if isinstance(one, Desk) else one
                 for one in paper.copies
@@ -222,9 +237,9 @@ class HandOff:
         self.session.flush()
         return document
 
-    def _named(self, paper: Paper) -> str:
-        named = self.event.facts.get(paper.names) if paper.names else None
-        return "、".join(named) if isinstance(named, list) else named or ""
+    def _named(self, paper: Paper) -> list[str]:
+        named = self.event.facts.get(paper.names) if paper.names and self.event.facts else None
+        return named if isinstance(named, list) else [named] if named else []
 
     def _urging(self) -> Paper | None:
         """A late office is urged by the office above it, the applicant and the committee by the street."""
@@ -355,8 +370,7 @@ class HandOff:
         return f"{self.case.number} {self.case.place}{self.case.kind.title}"
 
     def _people_of(self, desk: Desk) -> list[int]:
-        today = self.at.astimezone(OFFICE_ZONE).date()
-        return [person.id for person in people_at(self.session, self.case, desk, today)]  # type: ignore[misc]
+        return [person.id for person in people_at(self.session, self.case, desk, self.today)]  # type: ignore[misc]
 
     def _tell(self, people: Sequence[int | None], sentence: str) -> None:
         for person in people:
@@ -365,7 +379,7 @@ class HandOff:
 
     def _tell_who_stands_in(self) -> None:
         """Who is away finds it when they are back; today it is told to whoever acts for them."""
-        stands_in = Substitution.of_day(self.session, self.at.astimezone(OFFICE_ZONE).date())
+        stands_in = Substitution.of_day(self.session, self.today)
         for absent, sentence in list(self.told.items()):
             if absent in stands_in:
                 self._tell([Substitution.follow(stands_in, absent)], sentence)

@@ -39,6 +39,8 @@ SEES_ITS_AREA = {
     Role.RESIDENTS, Role.CLERK, Role.HEAD, Role.REVIEWER, Role.DISTRICT_HEAD, Role.PAYER, Role.SUPERVISOR, Role.DUTY, Role.AUDITOR,
 }  # fmt: skip
 OVERSEES = {Role.SUPERVISOR, Role.HEAD, Role.DISTRICT_HEAD, Role.AUDITOR, Role.ADMIN, Role.DUTY}
+INVITED = "invited_bodies"
+"""What a case's details call the ids of bodies that are no party to it, and are to read it."""
 LONGEST_CHAIN = 20
 """Links of a chain of substitutes that are followed: no office has as many, and no circle turns for ever."""
 
@@ -100,13 +102,33 @@ def open_to(person: Person) -> Any:
 
     Lists and figures keep to `visible_to`, which one index answers.
     """
-    bodies = {post.body_id for post in _posts(person) if post.body_id}
-    return select(Case).where(or_(_sees(person), col(Case.applicant_id).in_(bodies)))
+    return select(Case).where(or_(_sees(person), col(Case.applicant_id).in_(_bodies(person))))
+
+
+def readable_by(person: Person) -> Any:
+    """`open_to`, and what their own body is invited to: the meeting, and no other case of its estate.
+
+    Of cases that are named, by number or id: no index answers who is invited (`Case.details["invited_bodies"]`).
+    """
+    invited = [col(Case.details)[INVITED].contains([body]) for body in sorted(_bodies(person))]
+    return select(Case).where(or_(open_to(person).whereclause, *invited))
+
+
+def _bodies(person: Person) -> set[int]:
+    return {post.body_id for post in _posts(person) if post.body_id}
 
 
 def estates_visible_to(person: Person) -> Any:
     """`select(Estate)`, narrowed in the same way."""
     return select(Estate).where(_reach(person, Estate.path, Estate.company_id, Estate.committee_id, Estate.id))
+
+
+def estates_to_ask_for(person: Person) -> Any:
+    """`estates_visible_to`, and those in the area of a department to which this person belongs, which may ask for something there."""
+    own = [post.body_id for post in person.posts if post.body_id]
+    departments = select(col(Body.id)).join(Area, col(Area.id) == col(Body.area_id))
+    there = col(Body.id).in_(own), col(Body.kind) == "department", col(Estate.path).like(col(Area.path).concat("%"))
+    return select(Estate).where(or_(estates_visible_to(person).whereclause, departments.where(*there).exists()))
 
 
 def _reach(person: Person, path: Any, company: Any, committee: Any, estate: Any) -> ColumnElement[bool]:
@@ -130,7 +152,7 @@ def _posts(person: Person) -> list[Post]:
 
 def see(session: Any, person: Person, number: str) -> Case:
     """The case of that number; `NotFound` where there is none or the person may not know of it."""
-    case: Case | None = session.scalar(open_to(person).where(Case.number == number))
+    case: Case | None = session.scalar(readable_by(person).where(Case.number == number))
     if case is None:
         raise NotFound(f"没有编号为“{number[:40]}”的案件，或您无权查看。")
     return case
@@ -339,6 +361,13 @@ def people_at(session: Session, case: Case, desk: Desk, day: date) -> list[Perso
     people = select(Person).join(Post, col(Post.person_id) == col(Person.id)).where(near, col(Person.is_active))
     found = session.scalars(people.distinct().order_by(col(Person.id)))
     return [one for one in found if any(post.is_held_on(day) and works_at(post, desk, case) for post in one.posts)]
+
+
+def people_of(session: Session, bodies: Collection[int | None], day: date) -> list[int]:
+    """Ids of all who belong to one of these bodies on `day`."""
+    theirs = select(col(Post.person_id)).join(Person, col(Person.id) == col(Post.person_id))
+    active = theirs.where(col(Person.is_active), Post.held_on(day), col(Post.body_id).in_(bodies))
+    return list(session.scalars(active.distinct().order_by(col(Post.person_id))))
 
 
 def may(

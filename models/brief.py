@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col
 
-from .access import DESK_OF_ROLE, present
+from .access import DESK_OF_ROLE, OVERSEES, present
 from .bulletin import Bulletin, Figure, Group, Line, Table
 from .case import Case
 from .dashboard import METRICS, Count, Figures, figures
@@ -27,8 +27,8 @@ from .people import Desk, Person, Post, Role
 from .wording import last_day, left, short_day
 from .worktime import OFFICE_ZONE, WorkCalendar, at_office_open
 
-OVERSEES = {Role.HEAD, Role.DISTRICT_HEAD, Role.SUPERVISOR, Role.DUTY}
-"""Whose brief has the figures of their area."""
+BRIEFED = OVERSEES - {Role.AUDITOR, Role.ADMIN}
+"""Whose brief has the figures of their area; who audits or administers looks at them when there is reason to."""
 WORKS = {role for role, desk in DESK_OF_ROLE.items() if desk.is_office}
 MOST = 10
 """Cases, or streets, shown under each heading; of the rest a brief says how many."""
@@ -69,7 +69,7 @@ def compose_briefs(session: Session, at: datetime, real: datetime) -> int | None
 
 def _readers(day: date, after: int) -> Any:
     held = Post.held_on(day)
-    posted = select(col(Post.person_id)).where(held, col(Post.role).in_(WORKS | OVERSEES))
+    posted = select(col(Post.person_id)).where(held, col(Post.role).in_(WORKS | BRIEFED))
     mine = select(Person).where(col(Person.id).in_(posted), col(Person.is_active), col(Person.id) > after)
     return mine.order_by(col(Person.id)).limit(PEOPLE)
 
@@ -98,7 +98,7 @@ def brief(session: Session, person: Person, at: datetime) -> Bulletin | None:
     pressing = own.pressing
     shown: list[Figure] = []
     table = None
-    if person.has_role(*OVERSEES):
+    if person.has_role(*BRIEFED):
         area = _Area(session, person, at, book)
         shown, table = area.figures(), area.table()
         groups += area.groups()

@@ -90,7 +90,8 @@ class Clock(Counting, SQLModel, table=True):
     warn_at: datetime | None = instant(nullable=True)
     provisional: bool = False
     extensions: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
-    """How often it was extended (延期), and by how much of the limit's unit together."""
+    """How often it was extended (延期), and by how much of the limit's unit together; where a day was agreed upon, that day is
+    moved instead."""
     extended_by: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     paused_at: datetime | None = instant(nullable=True)
     stopped_at: datetime | None = instant(nullable=True)
@@ -120,7 +121,7 @@ class Clock(Counting, SQLModel, table=True):
     @property
     def limit_title(self) -> str:
         if self.is_by_fact:
-            return f"至 {self.limit}"
+            return f"至 {self.limit}{f'（延期{self.extensions}次）' if self.extensions else ''}"
         title = Limit.parse(self.limit).chinese
         return f"{title}，延期{self.extensions}次，共{self.allowed.chinese}" if self.extensions else title
 
@@ -349,9 +350,15 @@ class Clocks:
         self._change(clock, paused_at=None)
         self.recount(clock, "resumed")
 
-    def extend(self, clock: Clock, by: int) -> None:
-        """延期: so much more of the limit's unit, counted from the start with what it had."""
-        self._change(clock, extensions=clock.extensions + 1, extended_by=clock.extended_by + by)
+    def extend(self, clock: Clock, by: Limit) -> None:
+        """延期: so much more of the limit's unit, counted from the start with what it had; of a day that was agreed upon,
+        counted from that day."""
+        if clock.is_by_fact:
+            day = due(clock.due_at - timedelta.resolution, by, self.calendar).due_day
+            moved: dict[str, Any] = {"limit": day.isoformat(), "due_day": day}
+        else:
+            moved = {"extended_by": clock.extended_by + by.value}
+        self._change(clock, extensions=clock.extensions + 1, **moved)
         self.recount(clock, "extended")
 
     def put_off(self, clock: Clock, until: datetime) -> None:

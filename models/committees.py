@@ -116,7 +116,8 @@ def leave_office(session: Session, committee: Committee, *, why: str, at: dateti
 
 
 def vacancy(session: Session, estate_id: int | None) -> str | None:
-    """Why no new commitment of the fund may start: a committee that acted (居代业) has ended, and none has followed yet.
+    """Why no new commitment of the fund may start: a committee that acted (居代业, 深建规〔2023〕1号 Art. 21) has ended, and none
+    has followed yet.
 
     None where nothing stands in the way. What was committed before goes on, to whoever follows.
     """
@@ -128,7 +129,7 @@ def vacancy(session: Session, estate_id: int | None) -> str | None:
         return None
     ended = committee.ended_at.astimezone(OFFICE_ZONE)
     return (
-        f"居委会代行业主委员会职责已于 {ended:%Y-%m-%d} 终止，新的业主委员会产生或者重新指定代行之前，"
+        f"居委会代行业主委员会职责已于 {ended:%Y-%m-%d} 终止（深建规〔2023〕1号第二十一条），新的业主委员会产生或者重新指定代行之前，"
         "不得新增维修资金的使用；已经同意的款项照常拨付，由接任者承接。"
     )
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 from sqlalchemy import and_, or_, select
 from sqlmodel import Session, col
 
-from .access import acts_for, desks_of, may_note, may_object, moves, people_at, visible_to
+from .access import acts_for, desks_of, may_note, may_object, moves, people_at, readable_by
 from .agenda import AgendaItem
 from .case import Case, CaseEvent, Kind, events_of, title_of, whole
 from .casetypes import STANDING
@@ -219,7 +219,7 @@ def _links(session: Session, person: Person, case: Case) -> list[ToldLink]:
     ids = {one.id for _, one in (*linked, *items)}
     seen: set[int | None] = set()
     if ids:
-        seen |= set(session.scalars(visible_to(person).where(col(Case.id).in_(ids)).with_only_columns(col(Case.id))))
+        seen |= set(session.scalars(readable_by(person).where(col(Case.id).in_(ids)).with_only_columns(col(Case.id))))
     told = [
         ToldLink(one, LINK_TITLES.get(link.why, link.why), link.to_id == case.id, one.id in seen)
         for link, one in linked
@@ -301,7 +301,7 @@ def _told(case: Case, event: CaseEvent, people: dict[int, Person], applicant: Bo
 
 
 CHANGED = {
-    "old_due_day": "原期限", "due_day": "期限", "cap_day": "最长中止至", "limit": "共", "step": "暂缓的步骤", "case": "新案件",
+    "old_due_day": "原期限", "due_day": "期限", "cap_day": "最长中止至", "limit": "共", "added": "延长", "step": "暂缓的步骤", "case": "新案件",
 }  # fmt: skip
 """What an event about a clock changed, as its line says it."""
 REMEMBERED = {"agenda", "agenda_result", "linked", "committee"}

@@ -27,16 +27,6 @@ _APPLE = {"WORK-HOLIDAY": False, "ALTERNATE-WORKDAY": True}
 _DAY = re.compile(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})日?")
 
 
-def text_of(data: bytes) -> str | None:
-    """A file as saved by calendars and spreadsheets here: UTF-8, else GB 18030; None where it is neither."""
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return None
-
-
 def read_ical(text: str) -> list[NoticeReading]:
     """The years of an iCal file, in order; of a file that cannot be read one reading, which says why."""
     try:

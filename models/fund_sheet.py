@@ -7,6 +7,7 @@ from io import StringIO
 from typing import NamedTuple
 
 from .errors import Invalid, TooLarge
+from .plain_text import text_of
 from .reading import total_in
 from .roster import UNIT_COLUMNS, unit_of
 from .spreadsheet import LIMIT, Cell, Sheet, find_tables, read_sheets, text
@@ -88,13 +89,8 @@ def fen_in(cell: Cell) -> int:
 def _text_sheet(data: bytes, limit: int) -> Sheet:
     if len(data) > limit:
         raise TooLarge(f"维修资金余额文件超过 {limit / 1024 / 1024:g} MB 的上限。", field="balances")
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            written = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
+    written = text_of(data)
+    if written is None:
         raise Invalid("维修资金余额文件不是 Excel 工作簿（.xlsx），也不是文本（CSV）。", field="balances")
     try:
         rows: list[list[Cell]] = [list(row) for row in csv.reader(StringIO(written, newline=""), strict=True)]

@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import Protocol
 
+from .errors import Conflict
 from .rules import Step, shipped_ladders
 from .worktime import OFFICE_ZONE, Due, Limit, WorkCalendar, at_office_open
 
@@ -143,10 +144,13 @@ def firing(
 ) -> tuple[list[Rung], Rung, Planned | None]:
     """What happens when `step` is found due at `at`: the missed steps folded away, the one that fires, and the next.
 
-    A missed step folds into the next while that one is due too and is no letter.
+    A missed step folds into the next while that one is due too and is no letter. Errors: `Conflict` where the ladder has no such
+    step any more.
     """
     rungs = rungs_of(clock)
-    index = next(i for i, rung in enumerate(rungs) if rung.name == step)
+    index = next((i for i, rung in enumerate(rungs) if rung.name == step), None)
+    if index is None:
+        raise Conflict(f"这个计时的下一步“{step}”不在它的催办阶梯“{clock.ladder or '无'}”里，请核对阶梯后重试。")
     folded = []
     while index + 1 < len(rungs) and not rungs[index + 1].is_letter and rungs[index + 1].instant(due, calendar) <= at:
         folded.append(rungs[index])

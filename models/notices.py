@@ -1,12 +1,17 @@
 """Who is told what. Rows are made by the hand-off, once per event, recipient and channel; senders then work them."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Index
 from sqlalchemy import text as sql
-from sqlmodel import SQLModel
+from sqlmodel import Session, SQLModel
 
-from .db import instant, primary_key, reference
+from .db import insert_rows, instant, primary_key, reference
+
+if TYPE_CHECKING:
+    from .case import CaseEvent
 
 
 class Notice(SQLModel, table=True):
@@ -29,6 +34,18 @@ class Notice(SQLModel, table=True):
         Index("uq_notice_event_id_person_id_channel", "event_id", "person_id", "channel", unique=True),
         Index("ix_notice_unread", "person_id", "id", postgresql_where=sql("read_at is null")),
     )
+
+
+def tell(
+    session: Session, event: "CaseEvent", people: Iterable[int | None], text: str, at: datetime, *, urgent: bool = False
+) -> None:
+    """Tell these people of an event that is being handed off, but not who brought it about."""
+    rows = [
+        {"case_id": event.case_id, "event_id": event.id, "person_id": one, "channel": "in_app", "text": text, "urgent": urgent, "made_at": at}
+        for one in sorted({one for one in people if one is not None and one != event.by_id})
+    ]  # fmt: skip
+    if rows:
+        insert_rows(session, Notice, rows)
 
 
 class Orphan(SQLModel, table=True):

@@ -69,7 +69,7 @@ class Role(StrEnum):
 
 
 ROLE_TITLES = {
-    Role.AGENT: "物业服务企业经办人",
+    Role.AGENT: "单位经办人",
     Role.COMMITTEE: "业委会委员",
     Role.OWNER: "业主",
     Role.RESIDENTS: "居委会工作人员",

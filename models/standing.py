@@ -18,7 +18,7 @@ from .ladder import ladder
 from .people import Desk
 from .publicity import Objection, objections
 from .rules import Rule
-from .worktime import OFFICE_ZONE, at_office_open
+from .worktime import OFFICE_ZONE, Limit, at_office_open
 
 ABOVE = {Desk.STREET: Desk.DISTRICT, Desk.DISTRICT: Desk.CITY, Desk.CITY: Desk.CITY}
 """The office that urges that desk, and whose head may hold the letter back; applicants and committees are urged by the street."""
@@ -36,7 +36,7 @@ class ResumeFacts(Facts):
 
 
 class ExtensionFacts(Facts):
-    by: int = Field(ge=1, le=366, title="延长多少", description="单位与原期限相同，如工作日")
+    by: int = Field(ge=1, le=366, title="延长多少", description="按延期规则的单位，如工作日")
     reason: Line = Field(title="延期理由")
 
 
@@ -142,7 +142,7 @@ class AskExtension(ClockEvent):
 
     def obstacle(self, move: Move) -> str | None:
         clock = _deadline(move)
-        if clock is None or clock.is_by_fact:
+        if clock is None:
             return "本环节没有可以延长的期限。"
         if clock.paused_at:
             return "本环节正中止计时，恢复之后才能申请延期。"
@@ -153,7 +153,7 @@ class AskExtension(ClockEvent):
         rule = move.rule(_stage(move).extension or "")
         if rule.once and clock.extensions:
             return f"本环节只能延期一次（{rule.source}{rule.article}），已经延期过。"
-        if rule.limit.unit != clock.allowed.unit:
+        if not clock.is_by_fact and rule.limit.unit != clock.allowed.unit:
             return f"规则“{rule.title}”与原期限的计算单位不同，请联系系统管理员更正。"
         if move.facts and move.facts.by > rule.limit.value:
             return Wrong("by", f"最多延长{rule.limit.chinese}（{rule.source}{rule.article}）。")
@@ -168,6 +168,8 @@ class AskExtension(ClockEvent):
 
 
 class GrantExtension(ClockEvent):
+    """Where the limit is a day that stands in the case, the case says the new day from then on."""
+
     id = "grant_extension"
     name = "批准延期"
     paper: Paper | None = Paper("extension_notice")
@@ -186,11 +188,18 @@ class GrantExtension(ClockEvent):
     def do(self, move: Move, clocks: Clocks) -> None:
         clock, asked = _decide(move, granted=True)
         old = clock.due_day
-        clocks.extend(clock, asked.by)
+        more = Limit(asked.by, move.rule(_stage(move).extension or "").limit.unit)
+        clocks.extend(clock, more)
         move.record |= {
-            "by": asked.by, "reason": asked.reason, "asked_by": asked.asked_by_id, "limit": clock.allowed.chinese,
+            "by": asked.by, "reason": asked.reason, "asked_by": asked.asked_by_id,
             "old_due_day": old.isoformat(), "due_day": clock.due_day.isoformat(),
         }  # fmt: skip
+        if clock.is_by_fact:
+            fact = move.rule(clock.rule_id).fact
+            assert fact is not None
+            move.details[fact], move.record["added"] = clock.limit, more.chinese
+        else:
+            move.record["limit"] = clock.allowed.chinese
 
 
 class DenyExtension(GrantExtension):

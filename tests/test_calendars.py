@@ -9,7 +9,8 @@ import pytest
 from chinese_calendar import is_workday  # type: ignore[import-untyped,unused-ignore]
 
 from models.calendars import NoticeReading, read_notice, shipped, shipped_days
-from models.feeds import read_csv, read_ical, text_of
+from models.feeds import read_csv, read_ical
+from models.plain_text import text_of
 from models.worktime import WorkCalendar
 
 NOTICES = Path(__file__).parent.parent / "models" / "data" / "notices"

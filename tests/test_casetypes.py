@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from models.casetypes import CaseType, casetypes
-from models.casetypes.base import Paper, Stage
-from models.casetypes.describe import as_markdown, describe
+from models.casetypes.base import Stage
+from models.casetypes.describe import as_markdown, describe, papers_of
 from models.ladder import ladder
 from models.people import Desk
 from models.rules import shipped_ladders, shipped_rules
@@ -25,11 +25,6 @@ def say(value: Any) -> str:
     if isinstance(value, type) and issubclass(value, CaseType):
         return value.type_id
     return value.id if isinstance(value, Stage) else str(value)
-
-
-def written(kind: type[CaseType], name: str) -> list[Paper]:
-    paper = kind.paper.get(name)
-    return [paper] if isinstance(paper, Paper) else list(paper.values()) if paper else []
 
 
 def test_the_folder_is_the_registry() -> None:
@@ -51,7 +46,8 @@ def test_every_event_has_somebody_who_may_fire_it_wherever_it_may_happen(kind: t
 def test_nobody_is_given_an_event_that_does_not_exist(kind: type[CaseType]) -> None:
     known = set(kind.event_names())
     assert {name for names in kind.may.values() for name in names} <= known
-    assert set(kind.facts) <= known and set(kind.paper) <= known | {"open"} and set(kind.outcomes) <= known
+    assert set(kind.facts) <= known and set(kind.paper) <= known | {"open"}
+    assert set(kind.replies) <= known and set(kind.outcomes) <= known
     assert kind.enterable_afterwards <= known | {"open"}
 
 
@@ -101,7 +97,7 @@ def test_every_way_to_end_is_put_in_writing(kind: type[CaseType]) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), EVENTS, ids=say)
 def test_every_paper_has_wording_and_an_office_to_sign_it(kind: type[CaseType], name: str) -> None:
-    for paper in written(kind, name):
+    for paper in papers_of(kind, name):
         assert paper.kind in PAPERS
         assert paper.by is None or paper.by != Desk.SYSTEM
 

@@ -146,7 +146,8 @@ def test_a_clock_that_cannot_be_fired_is_parked_and_holds_nothing_up(session: Se
     )
     shift(session, "2026-10-20 00:00")
     clock = running(session, poisoned)
-    assert clock.parked_at == at("2026-10-20 00:00") and clock.parked_why
+    assert clock.parked_at == at("2026-10-20 00:00")
+    assert clock.parked_why == "这个计时的下一步“no such step”不在它的催办阶梯“default”里，请核对阶梯后重试。"
     assert names(session, sound)[-1] == "red_card"
 
 

@@ -17,6 +17,7 @@ from api.embedded import Embedded
 from api.seed import ACCOUNTS, PLACES, trial
 from api.setup import migrate, seed, sync_facts
 from flows.hand_off import carry_on
+from models.access import readable_by, visible_to
 from models.audit import audit
 from models.case import Case, CaseEvent
 from models.casetypes import casetypes
@@ -222,12 +223,26 @@ def test_the_agent_finds_a_decision_passed_one_failed_and_one_to_rule_on(session
     }  # fmt: skip
 
 
+def test_a_department_finds_the_meeting_it_asked_for_and_another_the_one_it_is_invited_to(session: Session) -> None:
+    whistled = session.scalars(
+        select(Case).where(col(Case.place) == "新安雅园", col(Case.type) == "joint_meeting")
+    ).one()
+    department = session.scalars(select(Person).where(col(Person.account) == "department")).one()
+    assert whistled.applicant_id == department.posts[0].body_id and whistled.stage == "supervision"
+    assert whistled.details["invited"] == ["街道办事处", "吹哨企业", "报到部门"]
+    given = session.scalars(visible_to(department)).all()
+    assert sorted(case.type for case in given) == ["action_item", "joint_meeting"]
+    market = session.scalars(select(Person).where(col(Person.name) == "谭静")).one()
+    (invited,) = session.scalars(readable_by(market)).all()
+    assert (invited.place, invited.stage) == ("彩田名苑", "sitting")
+
+
 def test_offices_that_issue_paper_have_their_word_for_its_number(session: Session) -> None:
     offices = session.scalars(
         select(Body).where(col(Body.kind).in_(["street_office", "district_housing", "fund_centre"]))
     ).all()
-    assert len(offices) == 9 and all(office.code for office in offices)
-    assert len({office.code for office in offices}) == 9
+    assert len(offices) == 11 and all(office.code for office in offices)
+    assert len({office.code for office in offices}) == 11
 
 
 @pytest.mark.parametrize(

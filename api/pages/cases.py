@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from models.access import applicants, estates_visible_to, must_note, opens_for, see
+from models.access import applicants, estates_to_ask_for, must_note, opens_for, see
 from models.case import Case, CaseEvent, Kind
 from models.casetypes import casetype, casetypes
 from models.decisions import Decision
@@ -204,7 +204,7 @@ def _new_page(
     kinds = _may_ask_for(session, me)
     if not kinds:
         raise Forbidden("案件由申请单位的经办人提出，或由街道窗口代录，您没有这一权限。")
-    seen = session.scalars(estates_visible_to(me).order_by(col(Estate.name))).all()
+    seen = session.scalars(estates_to_ask_for(me).order_by(col(Estate.name))).all()
     # unless the address says which: the first that they may open somewhere
     kind = casetype(type_id) if type_id else next((one for one in kinds if _places(session, me, one, seen)), kinds[0])
     places = _places(session, me, kind, seen)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from models.brief import OVERSEES, WORKS
+from models.brief import BRIEFED, WORKS
 from models.desk import mark_read
 from models.errors import Invalid
 from models.messages import brief_of, mail_to, messages_of, unread_of
@@ -88,7 +88,7 @@ def _settings(request: Request, me: Person, tried: Attempt | None = None, done: 
 
 def _no_brief(me: Person, here: Office) -> str | None:
     """Why there is no brief on the page; None for whom none is written."""
-    if not me.has_role(*WORKS, *OVERSEES):
+    if not me.has_role(*WORKS, *BRIEFED):
         return None
     if not here.calendar.is_working(here.today):
         return "今天不是工作日，没有晨报。"

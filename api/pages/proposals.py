@@ -14,9 +14,9 @@ from starlette.datastructures import FormData, UploadFile
 from models.access import may_govern, must_govern
 from models.editions import calendar
 from models.errors import Invalid, NotFound
-from models.feeds import text_of
 from models.jobs import Job
 from models.people import Person
+from models.plain_text import text_of
 from models.proposals import (
     KINDS,
     STATES,

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from models.case import Case
 from models.editions import calendar
 from models.people import Desk
+from models.territory import Estate
 
 from . import Act, Story
 
@@ -52,11 +53,53 @@ def _one(day: date, case: Case) -> Mapping[str, Any]:
     return {"summary": "会议同意由物业服务企业整改泵房，街道办事处跟踪水质检测。", "decisions": [task]}
 
 
+def _with_market(day: date, case: Case) -> Mapping[str, Any]:
+    """The residents' usual round, and who is responsible for the shops."""
+    invited = ["社区党委", "业主委员会及业主代表", "物业服务企业", "福田区市场监督管理局莲花所"]
+    return {**_notice(day, case), "invited": invited}
+
+
+def _whistled(day: date, case: Case) -> Mapping[str, Any]:
+    """What those who whistled and those who came agreed on."""
+    session = object_session(case)
+    assert isinstance(session, Session)
+    company = session.get_one(Estate, case.estate_id).company_id
+    return {
+        "summary": "消防救援大队通报检查情况，物业服务企业说明整改安排，各方同意限期拆除并补装设施。",
+        "decisions": [
+            {
+                "task": "拆除架空层违规充电设施，补装自动喷水灭火设施",
+                "responsible": str(company),
+                "due": _in(day, case, 15),
+            },
+            {"task": "现场指导整改并复查", "responsible": str(case.applicant_id), "due": _in(day, case, 20)},
+        ],
+    }
+
+
 def _answer(result: str, proof: str) -> Mapping[str, Any]:
     return {"result": result, "proof": proof}
 
 
 STORIES = [
+    # 宝安: 企业吹哨、部门报到
+    Story(
+        "joint_meeting", "新安雅园", 15, "department",
+        {"topic": "架空层电动自行车违规充电和消防设施缺失", "matter": "检查发现架空层私拉电线充电，责令改正后反复，需街道协调物业服务企业整改。"},
+        (
+            Act(14, Desk.STREET, "accept"),
+            Act(12, Desk.STREET, "notify", _notice),
+            Act(7, Desk.STREET, "hold", _sheet),
+            Act(5, Desk.STREET, "minute", _whistled),
+        ),
+        working=True,
+    ),
+    Story(
+        "joint_meeting", "彩田名苑", 6, "committee",
+        {"topic": "底层商铺油烟扰民和占道经营", "matter": "业主多次投诉，物业服务企业劝阻无效。"},
+        (Act(4, Desk.STREET, "accept"), Act(2, Desk.STREET, "notify", _with_market)),
+        working=True,
+    ),
     Story(
         "joint_meeting", "景田雅居", 2, "committee",
         {"topic": "地下车库充电桩的安装和用电增容", "matter": "业主、物业服务企业和供电单位对增容费用和安装位置意见不一。"},

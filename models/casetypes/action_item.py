@@ -43,7 +43,10 @@ class Emergency(Facts):
 
 
 class ActionItem(CaseType):
-    """交办事项: done by whoever a meeting made responsible, and closed by the office that convened it, never without proof."""
+    """交办事项: done by whoever a meeting made responsible, and closed by the office that convened it, never without proof.
+
+    Who cannot meet the day asks that office for more time before it has passed; its head decides.
+    """
 
     title = "交办事项"
     prefix = "JB"
@@ -58,7 +61,13 @@ class ActionItem(CaseType):
     # --- stages ---
 
     doing = Stage(
-        "承办", desk=Desk.APPLICANT, also=(Desk.STREET,), initial=True, deadline="action.due", needs=(Need(PROOF),)
+        "承办",
+        desk=Desk.APPLICANT,
+        also=(Desk.STREET,),
+        initial=True,
+        deadline="action.due",
+        extension="action.extension",
+        needs=(Need(PROOF),),
     )
     acceptance = Stage("核验", desk=Desk.STREET, deadline="action.acceptance")
     closed = Stage("销号", final=True)
@@ -97,13 +106,17 @@ class ActionItem(CaseType):
 
     @classmethod
     def afterwards(cls, session: Session, case: Case, event: CaseEvent, at: datetime) -> None:
-        """The meeting that waits for it learns that it has ended."""
-        if event.name not in cls.outcomes:
+        """The meeting that waits for it learns that it has ended, or may take longer."""
+        if event.name == "grant_extension":
+            news = f"期限延至 {(event.facts or {}).get('due_day', '')}"
+        elif event.name in cls.outcomes:
+            news = cls.outcomes[event.name]
+        else:
             return
         given = select(col(Link.from_id)).where(col(Link.to_id) == case.id, col(Link.why) == "action")
         for meeting in lock(session, session.scalars(given).all()):
             if meeting.is_open:
-                facts = {"case": case.number, "outcome": cls.outcomes[event.name]}
+                facts = {"case": case.number, "outcome": news}
                 meeting.remember("linked", facts, by=SYSTEM, at=max(at, meeting.last_at))
 
     # --- obstacles ---

@@ -256,6 +256,8 @@ class CaseType(StateChart[_Seat]):
     may: ClassVar[Mapping[Desk, set[str]]] = {}
     paper: ClassVar[Mapping[str, Paper | Mapping[str, Paper]]] = {}
     """Event → paper, or event → {stage it leads to → paper}; `open` for what opening a case puts in writing."""
+    replies: ClassVar[Mapping[str, Paper]] = {}
+    """Event → the letter that goes out beside its paper to whom the fact `Paper.names` names; none where it names nobody."""
     outcomes: ClassVar[Mapping[str, str]] = {}
     """Event that ends the case → in which word it ended."""
     enterable_afterwards: ClassVar[set[str]] = set()
@@ -378,6 +380,14 @@ class CaseType(StateChart[_Seat]):
         """For any type: an obstacle until what owners objected to in a publicity has been answered."""
         return unanswered(move.session, move.case)
 
+    def asked_before(self, move: Move) -> str | None:
+        """For any type that asks for corrections: they are asked for once, all together (行政许可法 Art. 32)."""
+        return "补正只能一次性告知，本件已经要求过补正。" if move.case.details.get("asked_by") else None
+
+    def remember_asker(self, move: Move) -> None:
+        """The stage from which corrections are asked for."""
+        move.details["asked_by"] = move.case.stage
+
     def correction_not_overdue(self, move: Move) -> str | None:
         """For any type that asks for corrections: an obstacle to ending it for want of them before their limit has passed."""
         clock = move.running("deadline")
@@ -443,7 +453,7 @@ class CaseType(StateChart[_Seat]):
         title = cls.event(name).name
         if stage.final:
             return f"本件已{stage.title}，不能再“{title}”。"
-        possible = "、".join(f"“{cls.event(event).name}”" for event in cls.events_from(stage))
+        possible = "、".join(f"“{cls.event(event).name}”" for event in cls.events_from(stage) if event != name)
         return f"本件在“{stage.title}”环节，现在不能“{title}”；可以办理的是：{possible}。"
 
     @classmethod

@@ -191,7 +191,7 @@ class CommitteeFiling(CaseType):
         | coopt_submission.to(review, unless="objections_unanswered"),
         name="提交备案",
     )
-    ask = Event(review.to(correction, unless="asked_before", on="remember_asking"), name="要求补正")
+    ask = Event(review.to(correction, unless="asked_before", on="remember_asker"), name="要求补正")
     resubmit = Event(correction.to(review), name="提交补正")
     lapse = Event(correction.to(closed, unless="correction_not_overdue"), name="逾期未补正，终止")
     refuse = Event(review.to(closed), name="不予备案")
@@ -329,9 +329,6 @@ class CommitteeFiling(CaseType):
         elected = [one["name"] for one in _elected(move) if one["post"] == "member"]
         return _not_among(elected, move.facts.chair, move.facts.deputies)
 
-    def asked_before(self, move: Move) -> str | None:
-        return "补正只能一次性告知，本件已经要求过补正。" if move.case.details.get("asked") else None
-
     def alternate_is_gone(self, move: Move) -> str | None:
         name = move.case.details.get("coopted")
         if name is None or any(member.name == name for member in _alternates(move)):
@@ -414,9 +411,6 @@ class CommitteeFiling(CaseType):
 
     def set_posts(self, move: Move) -> None:
         move.details.update(move.facts.model_dump(mode="json"))
-
-    def remember_asking(self, move: Move) -> None:
-        move.details["asked"] = True
 
     def set_code(self, move: Move) -> None:
         move.details["code"] = move.facts.code

@@ -159,7 +159,7 @@ class CommitteeFormation(Election, CaseType):
     )
     notify = Event(request.to(intake, unless="not_the_company", on="set_notice"), name="告知具备成立条件")
     accept = Event(intake.to(group, unless=("void_wrong", "too_few_verified"), on="set_verified"), name="受理")
-    ask = Event(intake.to(correction, unless="asked_before", on="remember_asking"), name="要求补正")
+    ask = Event(intake.to(correction, unless="asked_before", on="remember_asker"), name="要求补正")
     resubmit = Event(correction.to(intake, unless=("units_wrong", "too_few_sign"), on="set_signed"), name="提交补正")
     lapse = Event(correction.to(closed, unless="correction_not_overdue"), name="逾期未补正，终止")
     refuse = Event(intake.to(closed), name="不予受理")
@@ -307,9 +307,6 @@ class CommitteeFormation(Election, CaseType):
         has = f"联名业主占总人数的{percent(share.heads)}、占总投票权（面积）的{percent(share.area)}"
         return Wrong(field, f"{has}，均未达到{rule.value}（{rule.source}{rule.article}）。")
 
-    def asked_before(self, move: Move) -> str | None:
-        return "补正只能一次性告知，本件已经要求过补正。" if move.case.details.get("asked") else None
-
     def group_lives(self, move: Move) -> str | None:
         since = move.case.details.get("group_on")
         if since is None:
@@ -334,9 +331,6 @@ class CommitteeFormation(Election, CaseType):
         if move.case.details.get("signed"):
             move.details["signed"] = self._valid(move)
             self._record_share(move, move.details["signed"])
-
-    def remember_asking(self, move: Move) -> None:
-        move.details["asked"] = True
 
     def set_drafts(self, move: Move) -> None:
         move.details["drafts"] = [move.facts.rules, move.facts.covenant]

@@ -79,7 +79,8 @@ def _event(kind: type[CaseType], name: str) -> dict[str, Any]:
 
 def papers_of(kind: type[CaseType], name: str) -> list[Paper]:
     paper = STANDING[name].paper if name in STANDING else kind.paper.get(name)
-    return [paper] if isinstance(paper, Paper) else list(paper.values()) if paper else []
+    written = [paper] if isinstance(paper, Paper) else list(paper.values()) if paper else []
+    return written + [kind.replies[name]] if name in kind.replies else written
 
 
 def as_markdown() -> str:

@@ -3,13 +3,17 @@
 What was chosen where the law leaves it open:
 
 - Anybody may report; whoever does, the case lies with the estate's property company, which must act (条例: 立即采取措施). The
-  reporter's name stays in `details["reported_by"]`. The law day is the day of the report.
+  reporter's name stays in `details["reported_by"]`, and they are answered in writing (回复函) once it is found to be an
+  emergency, or none. The law day is the day of the report.
 - Owners do not vote beforehand (深府规〔2020〕8号 Art. 25 lists no such material; Civil Code 281).
 - Exactly 100,000.00 is in both of Art. 25's tracks (十万元以下 and 十万元以上 include it, Civil Code 1259): the rule
   `emergency.exactly_track_three` says which, shipped as the stricter T3.
 - Where there is no committee, the residents' committee gives the opinions a committee gives: `emergency.without_committee`.
 - What is done in the company's stead (代修, 165号令 Art. 24) the street organises, whoever ordered it, and charges afterwards,
   whatever the amount: no first payment.
+- Where a residents' committee acted (居代业) and no longer does, nobody agrees to a plan, for that alone commits the owners'
+  money in a committee's name; what is agreed to already is carried out and paid. Nobody is left in danger meanwhile: the hazard
+  is made safe, found to be one and planned for as ever, and the street has the plan carried out (代修).
 - That an emergency was abused is found while the result is public or an objection is reviewed. Afterwards, since nothing leaves
   a final stage, the district's head re-opens the case at that review, where it is found.
 """
@@ -20,10 +24,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 from statemachine import Event
 
-from ..db import insert_rows, write
+from ..committees import vacancy
+from ..db import write
 from ..errors import Invalid
 from ..money import yuan
-from ..people import Body, Desk
+from ..notices import tell
+from ..people import Body, Desk, Person
 from ..publicity import objections
 from ..rules import CONFIDENCE_TITLES, UNNAMED, rulebook
 from ..territory import Estate
@@ -116,6 +122,10 @@ class Finding(Reason):
     amount: Cents = Field(default=0, title="应退回金额（元）")
 
 
+COMMITS = ("nobody_commits", "residents_may_not_sign")
+"""What stands in the way of agreeing to a plan in a committee's name."""
+
+
 class EmergencyRepair(Payments, CaseType):
     """应急维修: a hazard in the common parts is repaired before anybody votes (Civil Code 281; 深府规〔2020〕8号 Art. 25)."""
 
@@ -183,7 +193,7 @@ class EmergencyRepair(Payments, CaseType):
     opinion = Stage(
         "方案意见",
         desk=Desk.COMMITTEE,
-        also=(Desk.APPLICANT,),
+        also=(Desk.APPLICANT, Desk.STREET),
         deadline="emergency.opinion",
         needs=(Need("业主委员会书面意见"),),
     )
@@ -273,6 +283,12 @@ class EmergencyRepair(Payments, CaseType):
             substitute,
             unless=("order_still_runs", "excluded_item", "budget_not_reviewed", "finish_day_is_past"),
             on="set_substitute",
+        )
+        | opinion.to(
+            substitute,
+            cond="nobody_may_agree",
+            unless=("excluded_item", "budget_not_reviewed", "finish_day_is_past"),
+            on="set_substitute",
         ),
         name="组织代修",
     )  # fmt: skip
@@ -281,14 +297,16 @@ class EmergencyRepair(Payments, CaseType):
         charging.to(final_review, unless=("settlement_above_budget", "settlement_not_reviewed"), on="set_settled"),
         name="申请列支代修费用",
     )
-    confirm = Event(verify.to(planning, unless="residents_may_not_sign", on="note_signer"), name="认定属应急")
+    confirm = Event(
+        verify.to(planning, unless="residents_may_not_sign", on=("note_signer", "name_reporter")), name="认定属应急"
+    )
     doubt = Event(verify.to(street_check, unless="residents_may_not_sign", on="note_signer"), name="认为不属应急")
-    certify = Event(street_check.to(planning), name="街道认定属应急")
+    certify = Event(street_check.to(planning, on="name_reporter"), name="街道认定属应急")
     not_emergency = Event(
-        verify.to(closed, unless="budget_unknown", on="send_to_daily_use")
-        | street_check.to(closed, unless="budget_unknown", on="send_to_daily_use")
-        | street_opinion.to(closed, unless="budget_unknown", on="send_to_daily_use")
-        | first_review.to(closed, unless="budget_unknown", on="send_to_daily_use"),
+        verify.to(closed, unless="budget_unknown", on=("send_to_daily_use", "name_reporter"))
+        | street_check.to(closed, unless="budget_unknown", on=("send_to_daily_use", "name_reporter"))
+        | street_opinion.to(closed, unless="budget_unknown", on=("send_to_daily_use", "name_reporter"))
+        | first_review.to(closed, unless="budget_unknown", on=("send_to_daily_use", "name_reporter")),
         name="认定不属应急，转日常使用",
     )
     plan = Event(
@@ -302,11 +320,9 @@ class EmergencyRepair(Payments, CaseType):
         name="提交应急方案",
     )
     agree = Event(
-        opinion.to(works, cond="is_written_off", unless="residents_may_not_sign", on="note_signer")
-        | opinion.to(application, cond="by_instalments_with_notice", unless="residents_may_not_sign", on="note_signer")
-        | opinion.to(
-            street_opinion, cond="by_instalments_without_notice", unless="residents_may_not_sign", on="note_signer"
-        ),
+        opinion.to(works, cond="is_written_off", unless=COMMITS, on="note_signer")
+        | opinion.to(application, cond="by_instalments_with_notice", unless=COMMITS, on="note_signer")
+        | opinion.to(street_opinion, cond="by_instalments_without_notice", unless=COMMITS, on="note_signer"),
         name="同意方案",
     )
     send_back = Event(opinion.to(planning, unless="residents_may_not_sign"), name="退回方案")
@@ -500,6 +516,8 @@ class EmergencyRepair(Payments, CaseType):
         "withdraw": Paper("emergency_withdrawal", copies=(Desk.COMMITTEE,)),
     }  # fmt: skip
 
+    replies = dict.fromkeys(("confirm", "certify", "not_emergency"), Paper("report_reply", names="reporter"))
+
     outcomes = {
         "not_emergency": "不属应急，转日常使用", "cancel": "取消", "publicity_ends": "办结", "dismiss": "办结",
         "find_abuse": "认定滥用", "returned": "退款办结", "withdraw": "撤回",
@@ -535,19 +553,12 @@ class EmergencyRepair(Payments, CaseType):
         if event.name != "open" or event.to_stage != cls.safe.id:
             return
         from ..access import people_at
-        from ..notices import Notice
 
         day = at.astimezone(OFFICE_ZONE).date()
         desks = (case.seat(Desk.COMMITTEE), Desk.STREET)
-        told = {one.id for desk in desks for one in people_at(session, case, desk, day)}
+        told = (one.id for desk in desks for one in people_at(session, case, desk, day))
         what = f"{case.number} {case.place}险情报告：{case.details['works']}（{case.details['situation_name']}）。"
-        rows = [
-            {"case_id": case.id, "event_id": event.id, "person_id": one, "channel": "in_app", "text": what, "urgent": True, "made_at": at}
-            for one in told
-            if one != event.by_id
-        ]  # fmt: skip
-        if rows:
-            insert_rows(session, Notice, rows)
+        tell(session, event, told, what, at, urgent=True)
 
     # --- obstacles: the sentence a refused person reads ---
 
@@ -651,7 +662,14 @@ class EmergencyRepair(Payments, CaseType):
             return None
         return Wrong("amount", f"应退回金额须在 {yuan(least)} 元（结算后多拨的）至 {yuan(paid)} 元（已拨付的）之间。")
 
+    def nobody_commits(self, move: Move) -> str | None:
+        nobody = vacancy(move.session, move.case.estate_id)
+        return nobody and f"{nobody}险情需要立即维修的，由街道办事处组织代修（住宅专项维修资金管理办法第二十四条）。"
+
     # --- which branch ---
+
+    def nobody_may_agree(self, move: Move) -> bool:
+        return self.nobody_commits(move) is not None
 
     def ordered_at_safe(self, move: Move) -> bool:
         return move.case.details.get("ordered_at") == "safe"
@@ -742,6 +760,15 @@ class EmergencyRepair(Payments, CaseType):
         if move.case.committee_id is None:
             rule = move.rule("emergency.without_committee")
             move.record["without_committee"] = f"{rule.source}，{rule.article}"
+
+    def name_reporter(self, move: Move) -> None:
+        """Whoever reported it learns in writing what was found, unless they found it themselves or have the case in hand."""
+        reporter = Body.named(move.session, move.case.details["reported_by"])
+        finds = (
+            {post.body_id for hand in move.by.hands for post in hand.posts} if isinstance(move.by, Person) else set()
+        )
+        if reporter and reporter.id not in finds | {move.case.applicant_id}:
+            move.record["reporter"] = reporter.name
 
     def send_to_daily_use(self, move: Move) -> None:
         budget = move.facts.budget or move.case.details["budget"]

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 from statemachine import Event
 
+from ..access import INVITED, people_of
 from ..agenda import (
     AgendaItem,
     area_of,
@@ -25,8 +26,9 @@ from ..db import show
 from ..editions import calendar
 from ..links import Link, arising
 from ..meetings import STATUSES, Attendance, Resolution, attendance
+from ..notices import tell
 from ..people import SYSTEM, Body, Desk
-from ..territory import within
+from ..territory import Estate, within
 from ..worktime import OFFICE_ZONE, due
 from .base import CaseType, Day, Facts, Line, Move, Need, Paper, Paragraph, Reopening, Stage, Wrong
 
@@ -139,7 +141,7 @@ class JointMeeting(CaseType):
     convening = Stage("会议通知", desk=Desk.STREET, also=(Desk.APPLICANT,), deadline="meeting.notice")
     sitting = Stage("召开", desk=Desk.STREET, deadline="meeting.sitting", needs=(Need("签到表"), Need("书面意见")))
     minutes = Stage("纪要", desk=Desk.STREET, deadline="meeting.minutes")
-    supervision = Stage("交办督办", desk=Desk.STREET, deadline="meeting.supervision")
+    supervision = Stage("交办督办", desk=Desk.STREET, deadline="meeting.supervision", extension="action.extension")
     reported = Stage("上报上级", desk=Desk.STREET, deadline="meeting.reported")
     archived = Stage("归档", final=True)
     closed = Stage("终止", final=True)
@@ -210,8 +212,13 @@ class JointMeeting(CaseType):
 
     @classmethod
     def afterwards(cls, session: Session, case: Case, event: CaseEvent, at: datetime) -> None:
-        """What it decided comes back to the cases on its agenda; what it could not decide goes before the area above."""
+        """What it decided comes back to the cases on its agenda; what it could not decide goes before the area above. Who is
+        invited hears of it."""
         facts = event.facts or {}
+        if event.name in CALLS:
+            told = people_of(session, case.details.get(INVITED, ()), at.astimezone(OFFICE_ZONE).date())
+            what = CALLS[event.name].format(**case.details)
+            tell(session, event, told, f"{case.number} {case.place}联席会议{what}，可在案件页查看。", at)
         if event.name == "minute":
             results = {one["case"]: one["result"] for one in facts.get("results", ())}
             settle(session, case, session.scalars(unsettled(case)).all(), results, "会前已经办结", at)
@@ -365,6 +372,7 @@ class JointMeeting(CaseType):
         invited = list(dict.fromkeys(stated.invited or move.details.get("invited") or template))
         where = {"meeting_day": stated.day.isoformat(), "hour": stated.hour, "room": stated.room, "chair": stated.chair}
         move.details |= where | {"invited": invited, "sittings": move.details.get("sittings", 0) + 1}
+        move.details[INVITED] = _bodies(move, invited)
         move.record["invited"] = invited
         move.record["agenda"] = [f"{case.number} {case.place}{case.kind.title}" for _, case in _agenda(move)]
 
@@ -424,10 +432,25 @@ class JointMeeting(CaseType):
         move.record["told"] = [applicant] if move.case.estate_id else move.details["invited"]
 
 
+CALLS = {
+    "notify": "定于 {meeting_day} {hour} 在{room}召开，请派员参加",
+    "reconvene": "改期再开，时间另行通知",
+    "minute": "的纪要已经印发",
+}
+"""What those who are invited are told, and of which events."""
 TAKES_MORE = {"intake", "convening", "sitting"}
 """Stages in which a meeting still takes something on its agenda."""
 PAST_RESULTS = {"supervision", "reported", "archived"}
 """Stages that lie behind the minutes, which answer the agenda."""
+
+
+def _bodies(move: Move, invited: list[str]) -> list[int]:
+    """Of those whom the notice names, the bodies that are registered: by name, or as what they are to the estate."""
+    named = list(move.session.scalars(select(col(Body.id)).where(col(Body.name).in_(invited))))
+    estate = move.session.get(Estate, move.case.estate_id) if move.case.estate_id else None
+    theirs = {"物业服务企业": estate.company_id, "业主委员会": estate.committee_id} if estate else {}
+    as_such = [body for title, body in theirs.items() if any(one.startswith(title) for one in invited)]
+    return sorted({body for body in (*named, *as_such) if body})
 
 
 def _agenda(move: Move) -> list[tuple[AgendaItem, Case]]:

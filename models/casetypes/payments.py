@@ -71,7 +71,7 @@ RESTATED = ("scope_is_decided", "scope_unknown")
 
 
 class Payments:
-    """Guards and memories of such a type: it asks once for corrections, from the stage kept in `asked_by`."""
+    """Guards and memories of such a type. Corrections may be asked for from several of its stages (`asked_by`)."""
 
     @classmethod
     def spending(cls, case: "Case") -> Charge | None:
@@ -81,7 +81,7 @@ class Payments:
     # --- obstacles ---
 
     def nobody_commits(self, move: Move) -> str | None:
-        """What begins a commitment waits for a committee; what is already committed does not."""
+        """What begins a commitment waits for a committee; what is already committed does not (`committees.vacancy`)."""
         return vacancy(move.session, move.case.estate_id)
 
     def excluded_item(self, move: Move) -> str | None:
@@ -103,9 +103,6 @@ class Payments:
     def finish_day_is_past(self, move: Move) -> str | None:
         day = move.facts and move.facts.finish_by
         return Wrong("finish_by", f"竣工日 {day} 不能早于今天。") if day and day < move.today else None
-
-    def asked_before(self, move: Move) -> str | None:
-        return "补正只能一次性告知，本件已经要求过补正。" if move.case.details.get("asked_by") else None
 
     def not_the_asking_desk(self, move: Move) -> str | None:
         from ..access import desks_of
@@ -188,9 +185,6 @@ class Payments:
         return not self.paid_too_much(move)
 
     # --- what is remembered ---
-
-    def remember_asker(self, move: Move) -> None:
-        move.details["asked_by"] = move.case.stage
 
     def set_first_payment(self, move: Move) -> None:
         move.details["to_pay"] = move.facts.amount

@@ -20,6 +20,7 @@ from models.publicity import Publicity
 from models.rules import rulebook
 from models.territory import Unit
 from models.what_if import what_if
+from pdf.letter import write
 
 from ..make import Cast, at, at_intake, body, person, running, shift
 
@@ -276,6 +277,68 @@ def test_after_the_end_nothing_new_is_committed_until_somebody_is_in_office(sess
     new_committee(session, cast, "2025-11-10 09:00")
     cast.fires(in_review, "reviewer", "approve", "2025-11-10 10:00", amount="100000")
     assert in_review.stage == "first_payment"
+
+
+def test_after_the_end_nobody_agrees_to_an_emergency_plan_and_the_street_has_it_carried_out(
+    session: Session, cast: Cast
+) -> None:
+    plan: dict[str, Any] = {
+        "items": ["凿除空鼓饰面砖"], "budget": "48600", "scope": "3栋全体业主", "allocation": "按专有部分建筑面积分摊",
+        "payee": "深圳恒固建筑工程有限公司", "finish_by": "2025-12-10", "warranty_expired": True,
+    }  # fmt: skip
+
+    def planned(day: str, who: str) -> Case:
+        repair = Case.open(
+            session, "emergency_repair", estate=cast.estate, applicant=cast.company, by=cast.agent, at=at(f"{day} 09:00"),
+            details={"situation": "E4", "works": "3栋外墙饰面砖空鼓"},
+        )  # fmt: skip
+        cast.fires(repair, "agent", "secure", f"{day} 09:30", measures="拉警戒线")
+        cast.fires(repair, who, "confirm", f"{day} 10:00", opinion="属实")
+        cast.fires(repair, "agent", "plan", f"{day} 11:00", **plan)
+        return repair
+
+    case = designated(session, cast, "2025-10-20 09:00", "2025-10-29 09:00", until="2026-01-31")
+    agreed = planned("2025-10-30", "residents")
+    with pytest.raises(Conflict, match="现在不能“组织代修”；可以办理的是：“同意方案”"):
+        cast.fires(agreed, "clerk", "replace", "2025-10-30 11:30", **plan)
+    cast.fires(agreed, "residents", "agree", "2025-10-30 12:00", opinion="同意")
+    cast.fires(
+        case, "clerk", "terminate", "2025-11-03 09:00", cause="other", reason="社区撤并，居民委员会不再存续", evidence="区政府公告"
+    )  # fmt: skip
+    shift(session, "2025-11-03 09:00")
+
+    # what was agreed to while it acted is carried out and paid
+    cast.fires(agreed, "agent", "finished", "2025-11-04 09:00")
+    cast.fires(agreed, "residents", "passed", "2025-11-04 10:00", opinion="合格")
+    cast.fires(agreed, "agent", "apply", "2025-11-05 09:00", settlement="47000", reviewer="深圳中正造价")
+    cast.fires(agreed, "reviewer", "write_off", "2025-11-06 09:00")
+    cast.fires(agreed, "payer", "paid", "2025-11-07 09:00", paid_on="2025-11-07")
+    assert agreed.details["paid"] == 4_700_000
+
+    # a new hazard is made safe, found to be one and planned for; only the owners' money waits
+    repair = planned("2025-11-04", "residents")
+    with pytest.raises(Conflict, match="已于 2025-11-03 终止（深建规〔2023〕1号第二十一条）.*由街道办事处组织代修"):
+        cast.fires(repair, "residents", "agree", "2025-11-04 12:00", opinion="同意")
+    with pytest.raises(Invalid, match="竣工日 2025-11-01 不能早于今天"):
+        cast.fires(repair, "clerk", "replace", "2025-11-04 14:00", **plan | {"finish_by": "2025-11-01"})
+    cast.fires(repair, "clerk", "replace", "2025-11-04 14:00", **plan)
+    assert repair.stage == "substitute" and repair.desk == "street"
+    shift(session, "2025-11-04 14:00")
+    assert "代行职责已经终止" in "".join(
+        write("substitute_notice", paper(session, repair, "substitute_notice").facts).paragraphs
+    )
+    cast.fires(repair, "clerk", "repaired", "2025-11-20 09:00", accepted_by="莲花街道办事处")
+    cast.fires(repair, "clerk", "charge", "2025-11-21 09:00", settlement="48000", reviewer="深圳中正造价")
+    cast.fires(repair, "reviewer", "write_off", "2025-11-24 09:00")
+    cast.fires(repair, "payer", "paid", "2025-11-25 09:00", paid_on="2025-11-25")
+    assert repair.details["paid"] == 4_800_000
+
+    # whoever is in office then agrees again
+    waiting = planned("2025-11-04", "residents")
+    new_committee(session, cast, "2025-11-10 09:00")
+    shift(session, "2025-11-10 09:00")
+    cast.fires(waiting, "chair", "agree", "2025-11-10 10:00", opinion="同意")
+    assert waiting.stage == "works"
 
 
 def test_a_designation_after_february_2026_warns_on_the_case_and_on_paper(session: Session, cast: Cast) -> None:

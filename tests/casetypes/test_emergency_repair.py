@@ -19,6 +19,7 @@ from models.notices import Notice, Trouble
 from models.people import Body, Desk, Person
 from models.proposals import decide, propose
 from models.publicity import Objection, Publicity
+from pdf.letter import write
 
 from ..door import Door
 from ..make import Cast, at, running, shift
@@ -378,6 +379,48 @@ def test_anybody_may_report_and_the_company_must_act(session: Session, cast: Cas
     )
     assert case.details["reported_by"] == reporter and case.applicant_id == cast.company.id
     assert events_of(session, case)[0].facts["reported_by"] == reporter
+
+
+def test_whoever_reported_it_is_answered_in_writing_once_it_is_decided(session: Session, cast: Cast) -> None:
+    def at_verify(who: str, kind: str) -> Case:
+        case = reports(cast, "2026-10-12 09:00", who, kind)
+        cast.fires(case, "agent", "secure", "2026-10-12 09:30", measures="停梯")
+        return case
+
+    def replies(case: Case) -> list[str]:
+        letters = select(Document).where(col(Document.case_id) == case.id, col(Document.kind) == "report_reply")
+        return [
+            f"{one.facts['issuer']}致{one.facts['addressee']}：{''.join(write(one.kind, one.facts).paragraphs)}"
+            for one in session.scalars(letters.order_by(col(Document.id)))
+        ]
+
+    # the committee finds that it is one: the street, whom the report reached, answers the owners, who see the case anyway
+    found = at_verify("owner", "owners")
+    shift(session, "2026-10-12 09:30")
+    assert not replies(found), "nothing is decided yet"
+    cast.fires(found, "committee", "confirm", "2026-10-12 10:00", opinion="属实")
+    shift(session, "2026-10-12 10:00")
+    (letter,) = replies(found)
+    assert letter.startswith("福田区莲花街道办事处致莲花北村业主联名：所报告的莲花北村“3栋1单元电梯冲顶”险情")
+    assert "属于应急使用维修资金的情形：电梯冲顶等电梯重大故障" in letter
+    told = select(Notice.text).where(col(Notice.case_id) == found.id, col(Notice.person_id) == cast.owner.id)  # type: ignore[call-overload]
+    assert [text for text in session.scalars(told) if "《险情报告回复函》" in text]
+
+    # the street finds that it is none, and tells where it goes on
+    none = at_verify("residents", "residents_committee")
+    cast.fires(none, "committee", "doubt", "2026-10-12 10:00", opinion="不属应急")
+    cast.fires(none, "clerk", "not_emergency", "2026-10-12 11:00", reason="电梯已停用两年", budget="200000")
+    shift(session, "2026-10-12 11:00")
+    (letter,) = replies(none)
+    daily = arising(session, none.id or 0, "not_an_emergency")[0]
+    assert "致莲花街道北社区居民委员会" in letter and "电梯已停用两年" in letter and daily.number in letter
+
+    # the company has the case in hand, and a committee that reported it has found it itself
+    for who, kind in (("agent", "company"), ("committee", "committee")):
+        case = at_verify(who, kind)
+        cast.fires(case, "committee", "confirm", "2026-10-12 10:00", opinion="属实")
+        shift(session, "2026-10-12 11:30")
+        assert not replies(case) and case.stage == "planning"
 
 
 def test_where_no_company_manages_the_estate_whoever_reports_it_acts(session: Session, cast: Cast) -> None:

@@ -9,22 +9,26 @@ from sqlmodel import Session, col
 
 from api.embedded import Urls
 from flows.hand_off import carry_on
-from models.access import applicants, see
+from models.access import applicants, may_note, see, visible_to
 from models.agenda import AgendaItem
 from models.case import Case, CaseEvent, events_of, verify
 from models.casetypes.base import Move, casetype
+from models.clock import ClockLine
 from models.db import transaction
 from models.desk import desk_of
 from models.documents import Document
+from models.dossier import dossier
 from models.errors import Conflict, Forbidden, Invalid, NotFound
 from models.links import arising
 from models.meetings import Resolution, attendance
 from models.people import Body, Role
 from models.rules import rulebook
+from pdf.letter import write
 
 from .. import make
 from ..door import Door
 from ..make import Cast, at, at_intake, running, shift
+from ..test_pages import come_in
 
 FUTIAN = ["社区党委", "小区党支部", "业主委员会及业主代表", "物业服务企业", "网格办", "社区民警"]
 ROOM = {"hour": "09:30", "room": "街道办事处三楼会议室", "chair": "吴芳"}
@@ -491,6 +495,60 @@ def test_an_enterprise_whistles_and_departments_come(session: Session, cast: Cas
     assert item.stage == "acceptance"
 
 
+def test_whoever_is_invited_reads_the_meeting_from_the_notice_on_and_nothing_else_of_the_estate(
+    session: Session, cast: Cast
+) -> None:
+    futian = make.area(session, "440304")
+    fire = make.body(session, "department", "福田区消防救援大队", None, futian.id)
+    fireman = make.person(session, "fireman", "罗刚", Role.AGENT, futian.path, body_id=fire.id)
+    market = make.body(session, "department", "福田区市场监督管理局福保所", None, futian.id)
+    inspector = make.person(session, "inspector", "谭静", Role.AGENT, futian.path, body_id=market.id)
+    request = at_intake(session, cast, "2026-10-12 09:00")
+    case = asked(session, cast, "2026-10-12 09:00")
+    cast.fires(case, "clerk", "accept", "2026-10-13 09:00")
+    for nobody in (fireman, inspector, cast.agent):
+        with pytest.raises(NotFound):
+            see(session, nobody, case.number)
+
+    # the estate's company is invited as such, the fire brigade by name
+    invited = ["物业服务企业", "业主委员会及业主代表", fire.name, "社区民警"]
+    cast.fires(case, "clerk", "notify", "2026-10-13 10:00", day="2026-10-19", invited=invited, **ROOM)
+    shift(session, "2026-10-13 10:00")
+    for reader in (fireman, cast.agent, cast.committee):
+        assert see(session, reader, case.number) is case
+        assert any(
+            "定于 2026-10-19 09:30 在街道办事处三楼会议室召开" in one.text
+            for one in desk_of(session, reader, at("2026-10-13 10:00")).notices
+        )
+    with pytest.raises(NotFound):
+        see(session, inspector, case.number)
+    with pytest.raises(NotFound):
+        see(session, fireman, request.number)
+    assert not session.scalars(visible_to(fireman)).all() and not may_note(fireman, case), "they read it"
+    with pytest.raises(Forbidden):
+        cast.fires(case, "fireman", "hold", "2026-10-19 11:00", attendance=[{"body": fire.name, "status": "present"}])
+
+    # once it is called anew, who is not invited any more does not read on
+    cast.fires(case, "clerk", "reconvene", "2026-10-14 09:00", reason="会场另有安排")
+    cast.fires(case, "clerk", "notify", "2026-10-14 10:00", day="2026-10-20", invited=invited[:2], **ROOM)
+    with pytest.raises(NotFound):
+        see(session, fireman, case.number)
+
+
+def test_a_link_leads_to_the_meeting_for_who_is_invited_to_it_only(session: Session, cast: Cast) -> None:
+    futian = make.area(session, "440304")
+    fire = make.body(session, "department", "福田区消防救援大队", None, futian.id)
+    make.person(session, "fireman", "罗刚", Role.AGENT, futian.path, body_id=fire.id)
+    meeting = at_supervision(
+        session, cast,
+        {"task": "清理消防通道", "responsible": cast.company.name, "due": "2026-10-30"},
+        {"task": "复查消防通道", "responsible": fire.name, "due": "2026-11-06"},
+    )  # fmt: skip
+    for item, who, is_invited in zip(given(session, meeting), ("agent", "fireman"), (True, False), strict=True):
+        (link,) = dossier(session, getattr(cast, who), item, at("2026-10-21 09:00")).links
+        assert (link.case, link.is_seen) == (meeting, is_invited)
+
+
 @pytest.mark.parametrize(
     ("path", "first", "count"),
     [
@@ -571,6 +629,52 @@ def test_case_pages_say_who_came_what_was_decided_and_what_came_of_it(door: Door
     assert clerk.get(f"/cases/{item}").status_code == 200
     form = door.signed_in("agent").get("/cases/new?type=joint_meeting").text
     assert "议题" in form and "交办事项" not in form, "an item is given, never asked for"
+
+
+def test_a_department_asks_for_a_meeting_in_its_own_area_and_sees_nothing_else_there(door: Door) -> None:
+    def life(session: Session, cast: Cast) -> int:
+        for code, name, account in (("440304", "福田", "fireman"), ("440305", "南山", "elsewhere")):
+            district = make.area(session, code)
+            fire = make.body(session, "department", f"{name}区消防救援大队", None, district.id)
+            make.person(session, account, "罗刚", Role.AGENT, district.path, body_id=fire.id)
+        return cast.estate.id or 0
+
+    estate = door.writes(life)
+    door.goes_to("2026-10-12 09:00")
+    asked = {"type": "joint_meeting", "estate": estate, "details": {"topic": "架空层违规充电"}}
+    assert "莲花北村" in come_in(door, "fireman").get("/cases/new").text
+    made = door.as_("fireman").post("/api/cases", json=asked)
+    assert made.status_code == 201 and made.json()["applicant"]["name"] == "福田区消防救援大队", made.text
+    assert door.as_("fireman").get(f"/api/estates/{estate}").status_code == 404
+    assert door.as_("fireman").post("/api/cases", json=asked | {"type": "fund_request"}).status_code in (403, 422)
+    assert "莲花北村" not in come_in(door, "elsewhere").get("/cases/new").text
+    assert door.as_("elsewhere").post("/api/cases", json=asked).status_code == 422
+
+
+def test_who_is_invited_opens_its_page_and_its_papers(door: Door) -> None:
+    def life(session: Session, cast: Cast) -> tuple[str, str]:
+        futian = make.area(session, "440304")
+        fire = make.body(session, "department", "福田区消防救援大队", None, futian.id)
+        make.person(session, "fireman", "罗刚", Role.AGENT, futian.path, body_id=fire.id)
+        request, case = at_intake(session, cast, "2026-10-12 09:00"), asked(session, cast, "2026-10-12 09:00")
+        cast.fires(case, "clerk", "accept", "2026-10-13 09:00")
+        cast.fires(case, "clerk", "notify", "2026-10-13 10:00", day="2026-10-19", invited=[fire.name], **ROOM)
+        shift(session, "2026-10-13 10:00")
+        return case.number, request.number
+
+    meeting, request = door.writes(life)
+    door.goes_to("2026-10-13 11:00")
+    fireman = come_in(door, "fireman")
+    page = fireman.get(f"/cases/{meeting}")
+    assert page.status_code == 200 and "街道办事处三楼会议室" in page.text
+    assert meeting in fireman.get("/").text, "the notice on the desk names it"
+    assert fireman.get(f"/cases/{request}").status_code == 404
+    api = door.as_("fireman")
+    (paper,) = api.get(f"/api/cases/{meeting}/documents").json()["items"]
+    assert api.get(paper["href"]).status_code == 200
+    assert api.get(f"/api/cases/{request}").status_code == 404
+    note = api.post(f"/api/cases/{meeting}/notes", json={"note": "来看看"})
+    assert note.status_code == 403, note.text
 
 
 # --- wrong input ---
@@ -694,3 +798,63 @@ def test_a_complex_request_may_take_five_working_days_more_once(session: Session
     cast.fires(case, "clerk", "ask_extension", "2026-10-16 09:00", by=5, reason="涉及多个机关")
     cast.fires(case, "head", "grant_extension", "2026-10-16 10:00")
     assert running(session, case).due_day == date(2026, 10, 26)
+
+
+def test_an_item_may_take_longer_once_where_the_office_that_gave_it_agrees(session: Session, cast: Cast) -> None:
+    # to be done by Friday, 13 November 2026; asked on Thursday for five working days more: 16th to 20th
+    meeting = at_supervision(
+        session, cast, {"task": "完成排水沟清淤", "responsible": "莲心物业服务有限公司", "due": "2026-11-13"}
+    )
+    (item,) = given(session, meeting)
+    with pytest.raises(Invalid, match="最多延长10个工作日"):
+        cast.fires(item, "agent", "ask_extension", "2026-11-12 09:00", by=11, reason="连日降雨，无法施工")
+    cast.fires(item, "agent", "ask_extension", "2026-11-12 09:00", by=5, reason="连日降雨，无法施工")
+    with pytest.raises(Forbidden, match="负责人"):
+        cast.fires(item, "clerk", "grant_extension", "2026-11-12 10:00")
+    assert running(session, item).due_day == date(2026, 11, 13), "asking moves nothing"
+    granted = cast.fires(item, "head", "grant_extension", "2026-11-12 10:00")
+    shift(session, "2026-11-12 10:00")
+    clock = running(session, item)
+    assert (clock.due_day, clock.due_at) == (date(2026, 11, 20), at("2026-11-21 00:00"))
+    assert item.details["due"] == "2026-11-20" and clock.limit_title == "至 2026-11-20（延期1次）"
+    line = session.scalars(select(ClockLine).where(col(ClockLine.event_id) == granted.id)).one()
+    assert (line.what, line.old_due, line.new_due) == ("extended", at("2026-11-14 00:00"), at("2026-11-21 00:00"))
+    letter = paper(session, item, "extension_notice")
+    assert letter.facts["addressee"] == "莲心物业服务有限公司"
+    assert "办理期限延长5个工作日，由2026年11月13日延至2026年11月20日24时届满" in "".join(
+        write("extension_notice", letter.facts).paragraphs
+    )
+    assert told(session, meeting, "linked") == [{"case": item.number, "outcome": "期限延至 2026-11-20"}]
+
+    # the old day passes without a red card, the new one does not; and more than once it is not extended
+    shift(session, "2026-11-14 00:00")
+    assert item.card(at("2026-11-14 00:00")) is None
+    with pytest.raises(Conflict, match="只能延期一次"):
+        cast.fires(item, "agent", "ask_extension", "2026-11-16 09:00", by=5, reason="仍在降雨")
+    shift(session, "2026-11-21 00:00")
+    assert (
+        item.card(at("2026-11-21 00:00")) == "red"
+        and [event.name for event in events_of(session, item)][-1] == "red_card"
+    )
+    assert verify(events_of(session, item)) is None
+
+    # the meeting was to see to it until ten working days after the 13th, the 27th; it takes longer too
+    cast.fires(meeting, "clerk", "ask_extension", "2026-11-23 09:00", by=5, reason="交办事项已延期")
+    cast.fires(meeting, "head", "grant_extension", "2026-11-23 10:00")
+    assert running(session, meeting).due_day == date(2026, 12, 4)
+
+
+def test_an_item_that_is_late_already_gets_no_more_time(session: Session, cast: Cast) -> None:
+    meeting = at_supervision(
+        session, cast, {"task": "完成排水沟清淤", "responsible": "莲心物业服务有限公司", "due": "2026-11-13"}
+    )
+    (item,) = given(session, meeting)
+    shift(session, "2026-11-14 00:00")
+    with pytest.raises(Conflict, match="期限已于 2026-11-13 24时届满"):
+        cast.fires(item, "agent", "ask_extension", "2026-11-16 09:00", by=5, reason="连日降雨")
+    # sent back with a day of its own, it may be asked for again, and refused
+    cast.fires(item, "agent", "feedback", "2026-11-16 10:00", result="已清淤", proof="验收单")
+    cast.fires(item, "clerk", "send_back", "2026-11-17 09:00", reason="仍有积水", due="2026-11-27")
+    cast.fires(item, "agent", "ask_extension", "2026-11-26 09:00", by=5, reason="设备未到")
+    cast.fires(item, "head", "deny_extension", "2026-11-26 10:00", reason="险情紧急")
+    assert running(session, item).due_day == date(2026, 11, 27) and item.details["due"] == "2026-11-27"
