@@ -18,7 +18,7 @@ from sqlmodel import Session, col
 from .casetypes.base import Move
 from .casetypes.facts import Day, Facts, Line, Paragraph, Wrong
 from .committees import in_office
-from .decisions import Decision, held
+from .decisions import MATTERS, Decision, held
 from .editions import calendar
 from .errors import Conflict
 from .estate_roster import Roster
@@ -193,6 +193,19 @@ def only_one(session: Session, case: "Case") -> None:
         raise Conflict(f"{case.place}已有正在办理的{case.kind.title}（{other.number}），不能重复登记。")
 
 
+def wrong_kind(decision: Decision, *, elects: bool) -> str | None:
+    """What is wrong with resting on it, by its kind: people are elected in an election, and nothing else is put to one."""
+    said = f"编号 {decision.id} 的业主共同决定是按“{MATTERS[decision.kind]}”建立的，"
+    if elects and not decision.is_secret:
+        return (
+            f"{said}逐票意见是公开的；请在小区页面“新建表决”，事项类别选“{MATTERS['election']}”，"
+            "再导入表决票，填写新的编号。"
+        )
+    if not elects and decision.is_secret:
+        return f"{said}不能用于其他事项；请在小区页面另行“新建表决”，事项类别选“{MATTERS['ordinary']}”。"
+    return None
+
+
 def result_of(session: Session, filing: "Case") -> "Case | None":
     """The election that a filing is about."""
     from .case import Case
@@ -334,12 +347,14 @@ class Election:
             decision = held(move.session, number)
             if wrong := self._not_of_this_vote(move, decision, number):
                 return Wrong(field, wrong)
+            if decision and (wrong := wrong_kind(decision, elects=motion == "election")):
+                return Wrong(field, wrong)
         return None
 
     def _not_of_this_vote(self, move: Move, decision: Decision | None, number: int) -> str | None:
         if decision is None or decision.estate_id != move.case.estate_id:
             return f"本小区没有编号为 {number} 的业主共同决定，请先导入名册和表决票。"
-        if decision.tally is None or decision.undecided:
+        if decision.tally is None or decision.undecided or decision.is_interim:
             return f"编号 {number} 的业主共同决定：{decision.why_not()}"
         first, last = (date.fromisoformat(day) for day in move.case.details["window"])
         if (
@@ -519,5 +534,5 @@ def _in_order(move: Move) -> Any:
 
 __all__ = [
     "FAILED", "MOTIONS", "SEATS", "Call", "Candidate", "Count", "Counted", "CountedWithRules", "Day", "Election", "Group", "GroupMember", "Label",
-    "Reason", "failed", "life_ends", "open_case", "result_of", "share_of", "term_of", "units_of", "unlisted",
+    "Reason", "failed", "life_ends", "open_case", "result_of", "share_of", "term_of", "units_of", "unlisted", "wrong_kind",
 ]  # fmt: skip

@@ -8,13 +8,13 @@ special one (raising the fund; rebuilding; changing the use of common parts) at 
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from .errors import Invalid
-from .reading import Finding, Findings, Opinion, ballot_name, names_of
+from .reading import Finding, Findings, Opinion, ballot_name, names_of, tells_opinion
 from .roster import BallotsReading, RosterReading, belongs_to, masked_name
 from .worktime import OFFICE_ZONE
 
@@ -25,6 +25,13 @@ SPECIAL = Fraction(3, 4)
 
 Window = tuple[datetime, datetime]
 """From the first instant at which ballots are received to the first at which no more are."""
+
+
+OPINION_TOTALS = (
+    "agreeing", "disagreeing", "abstaining", "approval", "ordinary_area", "ordinary_heads", "special_area", "special_heads",
+    "ordinary_passed", "special_passed", "why_not", "special_why_not",
+)  # fmt: skip
+"""What a tally's JSON says about opinions."""
 
 
 class UnitShare(NamedTuple):
@@ -192,6 +199,20 @@ class Tally:
             "undecided": [asdict(finding) for finding in self.undecided],
             "noted": [asdict(finding) for finding in self.noted],
         }
+
+    def as_secret_json(self, *, interim: bool = False) -> dict[str, Any]:
+        """The same of an election, where only totals are ever told: no finding says how a unit voted.
+
+        While something is undecided, and `interim` (before the vote has closed), there are no totals of opinions either,
+        and no tests of them (null): the difference that one ruling or one ballot makes to them would tell what is in it.
+        """
+        secret = self.as_json() | {
+            "merged": [asdict(_silent(finding, "只计一次。")) for finding in self.merged],
+            "refused": [asdict(_silent(finding, "不计。")) for finding in self.refused],
+            "undecided": [asdict(_silent(finding, "未计；请对照原票认定。")) for finding in self.undecided],
+            "noted": [asdict(finding) for finding in _silent_notes(self.noted)],
+        }
+        return secret | dict.fromkeys(OPINION_TOTALS) if self.undecided or interim else secret
 
 
 def tally(
@@ -373,6 +394,23 @@ def _note_split_heads(
 
 def _finding(kind: str, sentence: str, vote: Vote) -> Finding:
     return Finding(kind, sentence, () if vote.row is None else (vote.row,), vote.unit, "ballots")
+
+
+def _silent(finding: Finding, otherwise: str) -> Finding:
+    """The finding without what the ballot says; `otherwise`: what became of it, where the sentence has to go."""
+    if finding.source != "ballots" or not (finding.kind == "opinion_unread" or tells_opinion(finding.sentence)):
+        return finding
+    what = "的意见看不懂，" if finding.kind == "opinion_unread" else ""
+    return replace(finding, sentence=f"{finding.unit or ''}的表决票（{ballot_name(*finding.rows)}）{what}{otherwise}")
+
+
+def _silent_notes(noted: Iterable[Finding]) -> list[Finding]:
+    """Owners whose ballots differ are only counted: beside the totals, a unit's name would tell too much."""
+    kept = [_silent(finding, "请对照原票。") for finding in noted if finding.kind != "split_owner"]
+    if split := sum(finding.kind == "split_owner" for finding in noted):
+        sentence = f"有 {split} 位业主的几张票意见不一：面积按各票计，人数只计入参与。"
+        kept.append(Finding("split_owner", sentence, source="ballots"))
+    return kept
 
 
 def percent(share: Fraction) -> str:
