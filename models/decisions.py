@@ -76,7 +76,7 @@ class Decision(SQLModel, table=True):
     """Of an election, by ballot number, the opinion that a ruling read off a paper. It is for the count, and no door gives it out."""
     recounts: Any = jsonb(nullable=True)
     """Of an election, what one person asked for and another must confirm, the newest last: `{"what": "count" or "ballots",
-    "filename", "sha256", "reason", "by", "at"}`, and once it is `confirmed` or `withdrawn` also `"ended", "ended_by", "ended_at"`."""
+    "filename", "sha256", "before" (of the ballots then counted), "reason", "by", "at"}`, and once it is `confirmed` or `withdrawn` also `"ended", "ended_by", "ended_at"`."""
     tally: Any = jsonb(nullable=True)
     counted_at: datetime | None = instant(nullable=True)
 
@@ -246,7 +246,8 @@ class Decision(SQLModel, table=True):
         if self.is_secret and self.tally is not None and not self.is_interim:
             # what is no use is refused to whoever hands it in, not to whoever confirms
             self._check(session, ballots)
-            self._ask(session, "ballots", reason, by, at, filename=filename[:200], sha256=keep(session, data))
+            files = {"filename": filename[:200], "sha256": keep(session, data), "before": self.sha256}
+            self._ask(session, "ballots", reason, by, at, **files)
             return
         digest = keep(session, data)
         write(session, self, filename=filename[:200], sha256=digest, rulings={}, read_as=None)
@@ -352,7 +353,9 @@ class Decision(SQLModel, table=True):
             why = "的表决环节已经结束" if case.id == self.case_id else "已经依据本决定办理"
             raise Conflict(f"案件 {case.number} {why}，计票结果不能再改。", field="ballots")
 
-    def _ask(self, session: Session, what: str, reason: str, by: Person | None, at: datetime, **ballots: str) -> None:
+    def _ask(
+        self, session: Session, what: str, reason: str, by: Person | None, at: datetime, **ballots: str | None
+    ) -> None:
         """Note that `by` asks for it. Raises `Conflict` where something is asked for already."""
         if by is None:
             raise Conflict("选举的表决票已经计过，更换或者重新计票须两人在页面上办理。", field="ballots")
@@ -478,6 +481,17 @@ class Ballot(SQLModel, table=True):
         return masked_name(self.owner)
 
 
+def is_secret_file(session: Session, sha256: str) -> bool:
+    """Whether these are ballots of an election, counted now, before, or not yet: they are given out by no door."""
+    handed_in = or_(
+        col(Decision.sha256) == sha256,
+        *(col(Decision.recounts).contains([{name: sha256}]) for name in ("sha256", "before")),
+    )
+    return (
+        session.scalar(select(col(Decision.id)).where(col(Decision.kind) == "election", handed_in).limit(1)) is not None
+    )
+
+
 def decision_for(session: Session, case: "Case", *, hold: bool = False) -> Decision | None:
     """The decision a case rests on: attached to it, or else voted on in it. `hold`: as `held` does."""
     attached = case.details.get("decision")
@@ -523,4 +537,4 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), OFFICE_ZONE)
 
 
-__all__ = ["MATTERS", "Ballot", "Decision", "Doubt", "MotionKind", "Roster", "decision_for", "held"]
+__all__ = ["MATTERS", "Ballot", "Decision", "Doubt", "MotionKind", "Roster", "decision_for", "held", "is_secret_file"]
