@@ -4,7 +4,7 @@ Names are masked everywhere (`苏*`); identity numbers and telephone numbers are
 square metre). A refusal's `field` is `roster` or `ballots` for what is wrong with that paper, else the input's name.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Path, Query, UploadFile
@@ -23,6 +23,7 @@ from models.people import Person
 from models.roster import masked_name
 from models.settings import settings
 from models.territory import Estate
+from models.worktime import OFFICE_ZONE
 
 from .cases import instant
 from .deps import Db, Me, Now
@@ -389,12 +390,12 @@ def recount_json(session: Session, asked: dict[str, Any]) -> dict[str, Any]:
         "what": asked["what"],
         "reason": asked["reason"],
         "asked_by": _name(session, asked["by"]),
-        "asked_at": asked["at"],
+        "asked_at": datetime.fromisoformat(asked["at"]).astimezone(OFFICE_ZONE),
         "filename": asked.get("filename"),
         "sha256": asked.get("sha256"),
         "ended": asked.get("ended"),
         "ended_by": _name(session, asked.get("ended_by")),
-        "ended_at": asked.get("ended_at"),
+        "ended_at": datetime.fromisoformat(asked["ended_at"]).astimezone(OFFICE_ZONE) if "ended" in asked else None,
     }
 
 
