@@ -250,6 +250,8 @@ class Decision(SQLModel, table=True):
             self._ask(session, "ballots", reason, by, at, **files)
             return
         digest = keep(session, data)
+        if not self.is_secret and is_secret_file(session, digest):
+            raise Conflict("这是选举的表决票，不能再作为其他事项的表决票导入。", field="ballots")
         write(session, self, filename=filename[:200], sha256=digest, rulings={}, read_as=None)
         self._count(session, ballots, at)
         self._tell_case(
