@@ -46,6 +46,8 @@ class NewDecision(BaseModel):
     kind: MotionKind = "ordinary"
     window_from: date | None = None
     window_to: date | None = None
+    candidates: list[str] = Field(default_factory=list, max_length=60)
+    """Of an election: names for which the file of ballots has a column each; none, and ballots speak of all as a whole."""
 
 
 class Ruling(BaseModel):
@@ -348,6 +350,7 @@ def decision_json(session: Session, me: Person, decision: Decision) -> dict[str,
             "case": decision.case_id
             and session.scalar(select(col(Case.number)).where(col(Case.id) == decision.case_id)),
             "estate_name": estate.name,
+            "candidate_names": decision.candidates or [],
             "filename": decision.filename,
             "sha256": decision.sha256,
             "roster": decision.roster_id,

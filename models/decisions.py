@@ -4,7 +4,8 @@ Papers are read by `roster.py` and counted by `tally.py`; here is what stays of 
 decision: a roster that is replaced later does not change what was decided under it, until somebody counts again.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -19,8 +20,9 @@ from .errors import Conflict, Forbidden, Invalid
 from .estate_roster import Roster
 from .people import Person
 from .reading import Finding, Opinion, ballot_name, tells_opinion
-from .roster import BallotLine, BallotsReading, masked_name, read_ballots
+from .roster import BallotLine, BallotsReading, masked_name, opinion_of, read_ballots
 from .settings import settings
+from .spreadsheet import text
 from .tally import Window, tally
 from .territory import Estate
 from .worktime import OFFICE_ZONE
@@ -69,6 +71,8 @@ class Decision(SQLModel, table=True):
     roster_id: int | None = reference("roster.id", nullable=True)
     filename: str | None = None
     sha256: str | None = Field(default=None, foreign_key="blob.sha256")
+    candidates: Any = jsonb(nullable=True)
+    """Of an election, the names for which the ballots have a column each, in their order; none: they speak of all as a whole."""
     rulings: Any = jsonb()
     """What a person decided about a unit's ballots: unit (or `第7行`) → `{"unit", "row", "opinion", "rows", "reason", "by", "at"}`;
     row null: none counts. Of an election `opinion` is null: it stands in `read_as`."""
@@ -93,7 +97,16 @@ class Decision(SQLModel, table=True):
         window_from: date | None = None,
         window_to: date | None = None,
         case: "Case | None" = None,
+        candidates: Sequence[str] = (),
     ) -> "Decision":
+        """`candidates`: who stands for election, where ballots say of each what they think."""
+        names = list(filter(None, (" ".join(text(name).split()) for name in candidates)))
+        if names and kind != "election":
+            raise Invalid("只有选举才有候选人；事项类别请选“选举”。", field="candidates")
+        if doubles := [name for name, times in Counter(names).items() if times > 1]:
+            raise Invalid(f"候选人重复填写：{'、'.join(doubles)}。", field="candidates")
+        if len(names) > 60 or any(len(name) > 24 for name in names):
+            raise Invalid("候选人最多60名，姓名不超过24字。", field="candidates")
         if not title.strip():
             raise Invalid("请写明表决事项。", field="title")
         if kind not in get_args(MotionKind):
@@ -109,6 +122,7 @@ class Decision(SQLModel, table=True):
         decision = cls(
             estate_id=estate.id,  # type: ignore[arg-type]
             case_id=case.id if case else None,
+            candidates=names or None,
             title=title.strip()[:200],
             kind=kind,
             window_from=window_from,
@@ -241,7 +255,7 @@ class Decision(SQLModel, table=True):
         `field="ballots"`. Then the ballots taken before stay.
         """
         self._roster(session)
-        ballots = read_ballots(data, filename=filename, limit=settings().upload_limit)
+        ballots = self._read(data, filename)
         self._hold(session)
         if self.is_secret and self.tally is not None and not self.is_interim:
             # what is no use is refused to whoever hands it in, not to whoever confirms
@@ -389,7 +403,11 @@ class Decision(SQLModel, table=True):
 
     def _ballots(self, session: Session) -> BallotsReading:
         assert self.sha256 is not None
-        return read_ballots(body_of(session, self.sha256), filename=self.filename or "", limit=settings().upload_limit)
+        return self._read(body_of(session, self.sha256), self.filename or "")
+
+    def _read(self, data: bytes, filename: str) -> BallotsReading:
+        limit = settings().upload_limit
+        return read_ballots(data, filename=filename, limit=limit, candidates=self.candidates or ())
 
     def _open_rows(self, key: str, unit: str | None) -> tuple[list[int], set[int]]:
         """The rows that may be ruled on, and those of them whose opinion could not be read."""
@@ -443,7 +461,10 @@ class Decision(SQLModel, table=True):
                 undecided.append(finding)
             elif finding.unit and ruling["row"] in finding.rows:
                 opinion = ruling["opinion"] or (self.read_as or {})[str(ruling["row"])]
-                lines.append(BallotLine(finding.unit, "", opinion, opening, ruling["row"]))
+                partly = ballots.illegible.get(ruling["row"], ())
+                choices = tuple(choice or opinion for choice in partly)
+                opinion = opinion_of(choices) if choices else opinion
+                lines.append(BallotLine(finding.unit, "", opinion, opening, ruling["row"], choices))
                 noted.append(_ruled("ruled_in", ruling, finding.unit, ruling["row"]))
             else:
                 refused.append(_ruled("ruled_out", ruling, finding.unit, finding.rows[0]))

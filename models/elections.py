@@ -119,7 +119,7 @@ class Counted(Facts):
     election_decision: int | None = Field(
         default=None, title="选举的表决编号", json_schema_extra={"format": "decision"}
     )
-    counts: list[Count] = Field(default_factory=list, title="各候选人得票", max_length=60)
+    counts: list[Count] = Field(default_factory=list, title="各候选人得票（表决按候选人计票的不必填写）", max_length=60)
 
 
 class CountedWithRules(Counted):
@@ -372,7 +372,16 @@ class Election:
         """Every candidate who still stands is counted, once, and nobody by more than took part."""
         if move.facts is None:
             return None
-        counts: list[Count] = move.facts.counts
+        counted, counts = self._counted(move), self._counts(move)
+        for stated in move.facts.counts:
+            own = counted.get(stated.name)
+            if own and (own.heads, own.area) != (stated.heads, stated.area):
+                typed, told = (f"{one.heads}人、{square_metres(one.area)}㎡" for one in (stated, own))
+                return Wrong(
+                    "counts", f"{stated.name}的得票填写为{typed}，表决计票为{told}；得票以计票为准，不必填写。"
+                )
+        if strangers := [stated.name for stated in move.facts.counts if counted and stated.name not in counted]:
+            return Wrong("counts", f"表决票上没有候选人：{'、'.join(strangers)}。")
         names, standing = [count.name for count in counts], self._standing(move)
         if doubles := [name for name, times in Counter(names).items() if times > 1]:
             return Wrong("counts", f"重复填写：{'、'.join(doubles)}。")
@@ -454,6 +463,17 @@ class Election:
         nobody = {"heads": 0, "area": 0}
         return decision.tally["participating"] if decision and decision.tally else nobody
 
+    def _counted(self, move: Move) -> dict[str, Count]:
+        """What the decision itself counted for each candidate, where its ballots speak of each."""
+        number = move.facts.election_decision
+        decision = move.session.get(Decision, number) if number else None
+        totals = (decision.tally or {}).get("candidates") if decision else None
+        return {one["name"]: Count(name=one["name"], heads=one["heads"], area=one["area_dm2"]) for one in totals or []}
+
+    def _counts(self, move: Move) -> list[Count]:
+        """As the decision counted them, else as they are stated."""
+        return list(self._counted(move).values()) or move.facts.counts
+
     def _elected(self, move: Move) -> list[dict[str, Any]]:
         """Who is elected so far, the first round's before the second's, in each in the order of votes: more than half of those
         who took part, by heads and by area, in an election that had its quorum."""
@@ -463,7 +483,7 @@ class Election:
         if "election" not in self._passed(move):
             return before
         units = {one["name"]: one["unit"] for one in move.case.details["candidates"]}
-        now = sorted(_passing(move.facts.counts, self._taking_part(move)), key=_in_order(move))
+        now = sorted(_passing(self._counts(move), self._taking_part(move)), key=_in_order(move))
         return before + [one | {"unit": units.get(one["name"], "")} for one in now]
 
     # --- and then ---

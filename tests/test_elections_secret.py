@@ -17,7 +17,7 @@ from models.reading import tells_opinion
 
 from .door import Door
 from .make import Cast, at, shift
-from .papers import ballots, roster, upload
+from .papers import ballots, roster, upload, workbook
 from .test_decisions import NOW, OWNERS, at_the_vote, hold, said
 from .test_estates import LINES, estate_of
 
@@ -234,6 +234,91 @@ def test_the_file_of_ballots_is_given_out_by_no_door(door: Door) -> None:
     assert refused.status_code == 409 and refused.json()["field"] == "ballots", "nor shown as another matter's"
     door.as_("clerk").post(f"/api/decisions/{decision}/count")
     assert agent.get(kept).status_code == 403, "ballots that are counted no more tell as much"
+
+
+# --- each candidate ---
+
+NAMED = ("张秋", "王夏", "李冬")
+
+
+def elect_each(
+    session: Session, cast: Cast, *came: Any, window: tuple[date, date] = (date(2026, 9, 10), date(2026, 9, 18))
+) -> Decision:
+    decision = Decision.open(
+        session, cast.estate, title="选举", kind="election", by=cast.agent, at=at("2026-09-01 09:00"), window_from=window[0],
+        window_to=window[1], candidates=NAMED,
+    )  # fmt: skip
+    header = ("房号", "业主姓名", *NAMED, "收票时间")
+    decision.take(session, workbook([("选票",), header, *came]), filename="选票.xlsx", by=cast.agent, at=NOW)
+    return decision
+
+
+def totals(decision: Decision) -> dict[str, tuple[int, int]]:
+    return {one["name"]: (one["heads"], one["area_dm2"]) for one in decision.tally["candidates"]}
+
+
+def test_a_ballot_speaks_of_each_candidate(session: Session, cast: Cast) -> None:
+    two = [("1栋0101", "苏伟", "440387193801010001", 100), ("1栋0102", "苏伟", "440387193801010001", 50)]
+    hold(session, cast, *two, *((f"1栋{n:04}", o, "", 100) for n, o in enumerate(OWNERS[2:], 103)))
+    decision = elect_each(
+        session, cast,
+        # one head, of one mind about 张秋 only
+        ("1栋0101", "苏伟", "同意", "√", "反对", IN_TIME), ("1栋0102", "苏伟", "同意", "反对", "反对", IN_TIME),
+        ("1栋0103", "唐欣子", "同意", "同意", "", IN_TIME), ("1栋0104", "薛俊琪", "同意", "", "", IN_TIME),
+        # twice and alike, twice and unlike about one of three, too late
+        ("1栋0105", "尹梓晨", "反对", "同意", "弃权", IN_TIME), ("1栋0105", "尹梓晨", "反对", "同意", "", "2026-09-12 10:00"),
+        ("1栋0106", "顾娟", "同意", "同意", "同意", IN_TIME), ("1栋0106", "顾娟", "同意", "同意", "反对", IN_TIME),
+        ("1栋0104", "薛俊琪", "反对", "反对", "反对", LATE),
+    )  # fmt: skip
+    assert decision.tally["participating"] == {"area": 450_00, "heads": 4}
+    assert decision.tally["candidates"] is None and [doubt.unit for doubt in decision.doubts] == ["1栋0106"]
+    decision.rule(session, "1栋0106", 9, "以先到的为准", by=cast.clerk, at=NOW)
+    assert decision.tally["participating"] == {"area": 550_00, "heads": 5}
+    assert totals(decision) == {"张秋": (4, 450_00), "王夏": (3, 400_00), "李冬": (1, 100_00)}
+    assert decision.passed, "with its quorum, and somebody elected"
+    kept = [decision.tally[kind] for kind in ("merged", "refused", "undecided", "noted")]
+    assert not tells_opinion(str(kept))
+
+
+def test_what_is_illegible_about_one_candidate_is_read_off_the_paper(session: Session, cast: Cast) -> None:
+    hold(session, cast)
+    came = [(f"1栋{n:04}", "", "同意", "反对", "", IN_TIME) for n in range(101, 105)]
+    decision = elect_each(session, cast, *came, ("1栋0105", "尹梓晨", "同?意", "√", "", IN_TIME))
+    decision.rule(session, "1栋0105", 7, "已核对原票", by=cast.clerk, at=NOW, opinion="disagree")
+    assert totals(decision) == {"张秋": (4, 400_00), "王夏": (1, 100_00), "李冬": (0, 0)}
+
+
+def test_nobody_elected_is_no_election(session: Session, cast: Cast) -> None:
+    hold(session, cast)
+    decision = elect_each(
+        session, cast, *((f"1栋{n:04}", "", "反对", "同意" if n < 103 else "", "", IN_TIME) for n in range(101, 106))
+    )
+    assert not decision.passed and decision.why_not().startswith("没有候选人得到")
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "sentence"),
+    [
+        ("ordinary", NAMED, "只有选举才有候选人"),
+        ("election", (*NAMED, " 张秋"), "候选人重复填写：张秋"),
+        ("election", ("张" * 25,), "最多60名"),
+    ],
+)
+def test_who_stands_is_named_once(session: Session, cast: Cast, kind: Any, names: Any, sentence: str) -> None:
+    with pytest.raises(Invalid, match=sentence) as refusal:
+        Decision.open(session, cast.estate, title="选举", kind=kind, by=cast.agent, at=NOW, candidates=names)
+    assert refusal.value.field == "candidates"
+
+
+def test_a_list_without_a_candidates_column_is_refused(session: Session, cast: Cast) -> None:
+    hold(session, cast)
+    decision = Decision.open(
+        session, cast.estate, title="选举", kind="election", by=cast.agent, at=NOW, candidates=("张秋", "王夏", "冯雨")
+    )
+    papers = workbook([("房号", *NAMED), ("1栋0101", "同意", "", "")])
+    with pytest.raises(Invalid, match="缺少“冯雨”") as refusal:
+        decision.take(session, papers, filename="", by=cast.agent, at=NOW)
+    assert refusal.value.field == "ballots"
 
 
 # --- two persons ---

@@ -1,5 +1,6 @@
 """Estates, their rosters and the owners' decisions: papers are handed in here, and what they leave open is ruled on."""
 
+import re
 from typing import Annotated, Any, cast
 from urllib.parse import quote
 
@@ -135,6 +136,7 @@ def open_decision(estate_id: Key, request: Request, session: Db, me: Me, here: H
             estate,
             title=text(typed, "title"),
             kind=cast(MotionKind, text(typed, "kind") or "ordinary"),
+            candidates=[name.strip() for name in re.split(r"[、，,;；\n]", text(typed, "candidates"))],
             window_from=day_typed(typed, "window_from", "表决首日"),
             window_to=day_typed(typed, "window_to", "表决末日"),
             by=me,

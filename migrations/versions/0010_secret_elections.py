@@ -11,6 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("decision", sa.Column("candidates", postgresql.JSONB(none_as_null=True), nullable=True))
     op.add_column("decision", sa.Column("read_as", postgresql.JSONB(none_as_null=True), nullable=True))
     op.add_column("decision", sa.Column("recounts", postgresql.JSONB(none_as_null=True), nullable=True))
     op.alter_column("ballot", "opinion", existing_type=sa.String(), nullable=True)
@@ -24,3 +25,4 @@ def downgrade() -> None:
     op.alter_column("ballot", "opinion", existing_type=sa.String(), nullable=False)
     op.drop_column("decision", "recounts")
     op.drop_column("decision", "read_as")
+    op.drop_column("decision", "candidates")
