@@ -8,12 +8,15 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies
 from sqlmodel import Session, select
 
 from models.case import events_of
 from models.decisions import Ballot, Decision
 from models.errors import Conflict, Forbidden, Invalid
 from models.reading import tells_opinion
+from models.roster import BallotLine, BallotsReading, RosterLine, RosterReading, opinion_of
+from models.tally import tally
 
 from .door import Door
 from .make import Cast, at, shift
@@ -319,6 +322,23 @@ def test_a_list_without_a_candidates_column_is_refused(session: Session, cast: C
     with pytest.raises(Invalid, match="缺少“冯雨”") as refusal:
         decision.take(session, papers, filename="", by=cast.agent, at=NOW)
     assert refusal.value.field == "ballots"
+
+
+SAYS = strategies.sampled_from(["agree", "disagree", "abstain"])
+UNITS_OF_FOUR = [
+    RosterLine(f"1栋{n:04}", "", "业主", f"head {n % 4}", None, 50_00 + n, None, n % 7 == 0, n) for n in range(9)
+]
+
+
+@given(strategies.dictionaries(strategies.integers(0, 8), strategies.tuples(SAYS, SAYS)))
+def test_each_candidate_is_counted_as_a_vote_of_its_own(said: dict[int, tuple[Any, Any]]) -> None:
+    lines = tuple(BallotLine(f"1栋{n:04}", "", opinion_of(pair), None, n + 1, pair) for n, pair in said.items())
+    counted = tally(RosterReading(tuple(UNITS_OF_FOUR)), BallotsReading(lines, candidates=("甲", "乙")))
+    shares = [(unit.unit, unit.area_dm2, unit.owner_key, unit.unsold) for unit in UNITS_OF_FOUR]
+    for place, (_, weight) in enumerate(counted.candidates):
+        alone = tally(shares, [(f"1栋{n:04}", pair[place], None) for n, pair in said.items()])
+        assert weight == alone.agreeing and counted.participating == alone.participating
+        assert weight.heads <= counted.participating.heads and weight.area <= counted.participating.area
 
 
 # --- two persons ---
