@@ -184,7 +184,7 @@ class Tally:
 
     def as_json(self) -> dict[str, Any]:
         """Areas in dm², shares as percent cut to two digits. The findings are lists of `{"kind", "sentence", "rows", "unit",
-        "source"}`."""
+        "source"}`; `candidates` of `{"name", "heads", "area_dm2"}`, who agree to each."""
         return {
             "units": self.units,
             "total_area_dm2": self.total.area,
@@ -207,13 +207,13 @@ class Tally:
             "approval": self.approval.as_json(),
             "why_not": self.why_not(),
             "special_why_not": self.why_not(special=True),
+            "candidates": [
+                {"name": name, "heads": weight.heads, "area_dm2": weight.area} for name, weight in self.candidates
+            ],
             "merged": [asdict(finding) for finding in self.merged],
             "refused": [asdict(finding) for finding in self.refused],
             "undecided": [asdict(finding) for finding in self.undecided],
             "noted": [asdict(finding) for finding in self.noted],
-            "candidates": [
-                {"name": name, "heads": weight.heads, "area_dm2": weight.area} for name, weight in self.candidates
-            ],
         }
 
     def as_secret_json(self, *, interim: bool = False) -> dict[str, Any]:
@@ -443,7 +443,8 @@ def _finding(kind: str, sentence: str, vote: Vote) -> Finding:
 
 def _silent(finding: Finding, otherwise: str) -> Finding:
     """The finding without what the ballot says; `otherwise`: what became of it, where the sentence has to go."""
-    if finding.source != "ballots" or not (finding.kind == "opinion_unread" or tells_opinion(finding.sentence)):
+    quotes = finding.kind == "opinion_unread" and "“" in finding.sentence  # what stands in the cell
+    if finding.source != "ballots" or not (quotes or tells_opinion(finding.sentence)):
         return finding
     what = "的意见看不懂，" if finding.kind == "opinion_unread" else ""
     return replace(finding, sentence=f"{finding.unit or ''}的表决票（{ballot_name(*finding.rows)}）{what}{otherwise}")

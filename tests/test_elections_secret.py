@@ -287,6 +287,7 @@ def test_what_is_illegible_about_one_candidate_is_read_off_the_paper(session: Se
     hold(session, cast)
     came = [(f"1栋{n:04}", "", "同意", "反对", "", IN_TIME) for n in range(101, 105)]
     decision = elect_each(session, cast, *came, ("1栋0105", "尹梓晨", "同?意", "√", "", IN_TIME))
+    assert decision.doubts[0].sentences == ["1栋0105的表决票（第7行）对张秋的意见看不懂，未计；请对照原票认定。"]
     decision.rule(session, "1栋0105", 7, "已核对原票", by=cast.clerk, at=NOW, opinion="disagree")
     assert totals(decision) == {"张秋": (4, 400_00), "王夏": (1, 100_00), "李冬": (0, 0)}
 
