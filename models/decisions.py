@@ -296,7 +296,7 @@ class Decision(SQLModel, table=True):
             raise Conflict("尚未导入表决票，没有需要认定的内容。")
         key = _key(unit, () if row is None else (row,))
         rows, unread = self._open_rows(key, unit)
-        if self.is_secret and not self.undecided:
+        if self.is_secret and not self.undecided and not self.is_interim:
             # the totals are out: what they change by would tell what is in the ballot
             raise Conflict("选举结果已经计出，不能再改变单张票的认定；确有错误的，更换表决票后重新认定，须两人办理。")
         if unit is None:

@@ -98,6 +98,14 @@ def test_before_the_vote_has_closed_there_are_no_totals(session: Session, cast: 
     assert decision.passed and decision.tally["agreeing"]["heads"] == 4
 
 
+def test_a_ruling_is_thought_over_while_no_totals_are_out(session: Session, cast: Cast) -> None:
+    hold(session, cast, when="2026-09-01 09:00")
+    decision = elect(session, cast, *FOUR_OF_FIVE, ("1栋0101", "苏伟", "不同意", IN_TIME), when="2026-09-12 09:00")
+    decision.rule(session, "1栋0101", 3, "以先到的为准", by=cast.clerk, at=at("2026-09-12 10:00"))
+    decision.rule(session, "1栋0101", None, "两张都不是本人签名", by=cast.clerk, at=at("2026-09-12 11:00"))
+    assert decision.tally["participating"]["heads"] == 4 and decision.tally["agreeing"] is None
+
+
 def test_an_owner_of_two_minds_is_counted_and_not_named(session: Session, cast: Cast) -> None:
     two = [("1栋0101", "苏伟", "440387193801010001", 100), ("1栋0102", "苏伟", "440387193801010001", 100)]
     hold(session, cast, *two, ("1栋0103", "唐欣子", "", 100))
