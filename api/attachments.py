@@ -10,8 +10,9 @@ from sqlmodel import Session, col
 
 from models.access import see
 from models.case import Case, CaseEvent
+from models.decisions import is_secret_file
 from models.documents import Attachment, body_of
-from models.errors import NotFound
+from models.errors import Forbidden, NotFound
 from models.people import Person
 from models.worktime import OFFICE_ZONE
 
@@ -68,6 +69,8 @@ def download_attachment(
     held = session.get(Attachment, attachment_id)
     if held is None or held.case_id != case.id:
         raise NotFound("本件没有这份材料。")
+    if is_secret_file(session, held.sha256):
+        raise Forbidden("这份材料是选举的表决票，为保密不提供下载。")
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(held.filename)}",
         "X-Content-Type-Options": "nosniff",

@@ -4,7 +4,7 @@ Names are masked everywhere (`苏*`); identity numbers and telephone numbers are
 square metre). A refusal's `field` is `roster` or `ballots` for what is wrong with that paper, else the input's name.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Path, Query, UploadFile
@@ -23,6 +23,7 @@ from models.people import Person
 from models.roster import masked_name
 from models.settings import settings
 from models.territory import Estate
+from models.worktime import OFFICE_ZONE
 
 from .cases import instant
 from .deps import Db, Me, Now
@@ -45,6 +46,8 @@ class NewDecision(BaseModel):
     kind: MotionKind = "ordinary"
     window_from: date | None = None
     window_to: date | None = None
+    candidates: list[str] = Field(default_factory=list, max_length=60)
+    """Of an election: names for which the file of ballots has a column each; none, and ballots speak of all as a whole."""
 
 
 class Ruling(BaseModel):
@@ -56,7 +59,16 @@ class Ruling(BaseModel):
     unit: str | None = Field(default=None, max_length=40)
     row: int | None = Field(default=None, ge=1, le=1_000_000)
     opinion: Literal["agree", "disagree", "abstain"] | None = None
+    """Of an election it is answered nowhere."""
     reason: str = Field(max_length=400)
+
+
+class Recount(BaseModel):
+    """Why, where people are elected; whoever confirms need not say it again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(default="", max_length=400)
 
 
 class Settling(BaseModel):
@@ -191,13 +203,22 @@ def read_decision(decision_id: Key, session: Db, me: Me) -> dict[str, Any]:
 
 @router.post("/decisions/{decision_id}/ballots", status_code=201)
 def upload_ballots(
-    decision_id: Key, session: Db, me: Me, now: Now, once: OnlyOnce, file: Paper
-) -> JSONResponse:  # fmt: skip
-    """Take in the ballots (表决票), in place of those before and what was ruled about them, and count them."""
+    decision_id: Key,
+    session: Db,
+    me: Me,
+    now: Now,
+    once: OnlyOnce,
+    file: Paper,
+    reason: Annotated[str, Form(max_length=400)] = "",
+) -> JSONResponse:
+    """Take in the ballots (表决票), in place of those before and what was ruled about them, and count them.
+
+    Of an election that was counted before, another person must confirm: `recount` says who asks and for what `reason`.
+    """
     decision = kept_by(session, me, decision_id)
 
     def write() -> dict[str, Any]:
-        decision.take(session, bounded(file), filename=file.filename or "", by=me, at=now)
+        decision.take(session, bounded(file), filename=file.filename or "", by=me, at=now, reason=reason)
         return decision_json(session, me, decision)
 
     return once(write, 201)
@@ -205,7 +226,7 @@ def upload_ballots(
 
 @router.get("/decisions/{decision_id}/ballots")
 def list_ballots(decision_id: Key, session: Db, me: Me, after: After = 0, limit: Limit = 50) -> dict[str, Any]:
-    """The ballots as they were handed in, in the file's order; owners masked."""
+    """The ballots as they were handed in, in the file's order; owners masked. Of an election `opinion` is null."""
     decision = see_decision(session, me, decision_id)
     rows = session.scalars(
         select(Ballot)
@@ -232,12 +253,30 @@ def rule(decision_id: Key, asked: Ruling, session: Db, me: Me, now: Now, once: O
 
 
 @router.post("/decisions/{decision_id}/count")
-def count_again(decision_id: Key, session: Db, me: Me, now: Now, once: OnlyOnce) -> JSONResponse:
-    """Count the same ballots again by the roster now in use."""
+def count_again(
+    decision_id: Key, session: Db, me: Me, now: Now, once: OnlyOnce, asked: Recount | None = None
+) -> JSONResponse:
+    """Count the same ballots again by the roster now in use.
+
+    Of an election the first to ask changes nothing: `recount` says who asked, and another person who does the same confirms it,
+    or the other ballots that were asked for. 403 for the same person.
+    """
     decision = kept_by(session, me, decision_id)
 
     def write() -> dict[str, Any]:
-        decision.recount(session, by=me, at=now)
+        decision.recount(session, by=me, at=now, reason=asked.reason if asked else "")
+        return decision_json(session, me, decision)
+
+    return once(write)
+
+
+@router.delete("/decisions/{decision_id}/count")
+def withdraw_count(decision_id: Key, session: Db, me: Me, now: Now, once: OnlyOnce) -> JSONResponse:
+    """Withdraw, or decline to confirm, what waits for a second person. 409 where nothing does."""
+    decision = kept_by(session, me, decision_id)
+
+    def write() -> dict[str, Any]:
+        decision.withdraw_recount(session, by=me, at=now)
         return decision_json(session, me, decision)
 
     return once(write)
@@ -311,6 +350,7 @@ def decision_json(session: Session, me: Person, decision: Decision) -> dict[str,
             "case": decision.case_id
             and session.scalar(select(col(Case.number)).where(col(Case.id) == decision.case_id)),
             "estate_name": estate.name,
+            "candidate_names": decision.candidates or [],
             "filename": decision.filename,
             "sha256": decision.sha256,
             "roster": decision.roster_id,
@@ -321,6 +361,8 @@ def decision_json(session: Session, me: Person, decision: Decision) -> dict[str,
                 | {"by": _name(session, ruling["by"])}
                 for ruling in decision.rulings.values()
             ],
+            "recount": decision.recount_asked and recount_json(session, decision.recount_asked),
+            "recounts": [recount_json(session, one) for one in decision.recounts or []],
             "frozen_by": resting and resting.number,
             "may_rule": may_keep_roster(me, estate),
         }
@@ -342,6 +384,21 @@ def ballot_json(ballot: Ballot) -> dict[str, Any]:
         "opinion": ballot.opinion,
         "received_at": instant(ballot.received_at),
         "row": ballot.row,
+    }
+
+
+def recount_json(session: Session, asked: dict[str, Any]) -> dict[str, Any]:
+    """`what`: `count` (by the roster in use) or `ballots` (other ones). `ended`: `confirmed`, `withdrawn`, or null."""
+    return {
+        "what": asked["what"],
+        "reason": asked["reason"],
+        "asked_by": _name(session, asked["by"]),
+        "asked_at": datetime.fromisoformat(asked["at"]).astimezone(OFFICE_ZONE),
+        "filename": asked.get("filename"),
+        "sha256": asked.get("sha256"),
+        "ended": asked.get("ended"),
+        "ended_by": _name(session, asked.get("ended_by")),
+        "ended_at": datetime.fromisoformat(asked["ended_at"]).astimezone(OFFICE_ZONE) if "ended" in asked else None,
     }
 
 

@@ -4,7 +4,8 @@ Papers are read by `roster.py` and counted by `tally.py`; here is what stays of 
 decision: a roster that is replaced later does not change what was decided under it, until somebody counts again.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -15,24 +16,26 @@ from sqlmodel import Field, Session, SQLModel, col
 from .clock import Clock, running_clocks
 from .db import insert_rows, instant, jsonb, primary_key, reference, write
 from .documents import body_of, keep
-from .errors import Conflict, Invalid
+from .errors import Conflict, Forbidden, Invalid
 from .estate_roster import Roster
-from .reading import Finding, Opinion, ballot_name
-from .roster import BallotLine, BallotsReading, masked_name, read_ballots
+from .people import Person
+from .reading import Finding, Opinion, ballot_name, tells_opinion
+from .roster import BallotLine, BallotsReading, masked_name, opinion_of, read_ballots
 from .settings import settings
+from .spreadsheet import text
 from .tally import Window, tally
 from .territory import Estate
 from .worktime import OFFICE_ZONE
 
 if TYPE_CHECKING:
     from .case import Case
-    from .people import Person
 
 EVERYBODY = "全体业主"
 MotionKind = Literal["ordinary", "special", "election"]
 MATTERS: dict[str, str] = {"ordinary": "一般事项", "special": "特别事项", "election": "选举"}
 """Civil Code 278: the use of the fund, the election of a committee and most others are ordinary; raising the fund, rebuilding
-and another use of common parts are special (第六项至第八项). Of an election nobody is shown who voted how."""
+and another use of common parts are special (第六项至第八项). Electing a committee and replacing its members (选举业主委员会或者
+更换业主委员会成员) are one item, an election; of it nobody is shown who voted how."""
 VOTE_ENDS = "window_ends"
 """What the period of a vote fires when it has run, in every case type that has one."""
 
@@ -68,9 +71,16 @@ class Decision(SQLModel, table=True):
     roster_id: int | None = reference("roster.id", nullable=True)
     filename: str | None = None
     sha256: str | None = Field(default=None, foreign_key="blob.sha256")
+    candidates: Any = jsonb(nullable=True)
+    """Of an election, the names for which the ballots have a column each, in their order; none: they speak of all as a whole."""
     rulings: Any = jsonb()
     """What a person decided about a unit's ballots: unit (or `第7行`) → `{"unit", "row", "opinion", "rows", "reason", "by", "at"}`;
-    row null: none counts."""
+    row null: none counts. Of an election `opinion` is null: it stands in `read_as`."""
+    read_as: Any = jsonb(nullable=True)
+    """Of an election, by ballot number, the opinion that a ruling read off a paper. It is for the count, and no door gives it out."""
+    recounts: Any = jsonb(nullable=True)
+    """Of an election, what one person asked for and another must confirm, the newest last: `{"what": "count" or "ballots",
+    "filename", "sha256", "before" (of the ballots then counted), "reason", "by", "at"}`, and once it is `confirmed` or `withdrawn` also `"ended", "ended_by", "ended_at"`."""
     tally: Any = jsonb(nullable=True)
     counted_at: datetime | None = instant(nullable=True)
 
@@ -81,13 +91,22 @@ class Decision(SQLModel, table=True):
         estate: Estate,
         *,
         title: str,
-        by: "Person | None",
+        by: Person | None,
         at: datetime,
         kind: MotionKind = "ordinary",
         window_from: date | None = None,
         window_to: date | None = None,
         case: "Case | None" = None,
+        candidates: Sequence[str] = (),
     ) -> "Decision":
+        """`candidates`: who stands for election, where ballots say of each what they think."""
+        names = list(filter(None, (" ".join(text(name).split()) for name in candidates)))
+        if names and kind != "election":
+            raise Invalid("只有选举才有候选人；事项类别请选“选举”。", field="candidates")
+        if doubles := [name for name, times in Counter(names).items() if times > 1]:
+            raise Invalid(f"候选人重复填写：{'、'.join(doubles)}。", field="candidates")
+        if len(names) > 60 or any(len(name) > 24 for name in names):
+            raise Invalid("候选人最多60名，姓名不超过24字。", field="candidates")
         if not title.strip():
             raise Invalid("请写明表决事项。", field="title")
         if kind not in get_args(MotionKind):
@@ -103,6 +122,7 @@ class Decision(SQLModel, table=True):
         decision = cls(
             estate_id=estate.id,  # type: ignore[arg-type]
             case_id=case.id if case else None,
+            candidates=names or None,
             title=title.strip()[:200],
             kind=kind,
             window_from=window_from,
@@ -115,7 +135,7 @@ class Decision(SQLModel, table=True):
         return decision
 
     @classmethod
-    def of_case(cls, session: Session, case: "Case", *, by: "Person | None", at: datetime) -> "Decision":
+    def of_case(cls, session: Session, case: "Case", *, by: Person | None, at: datetime) -> "Decision":
         """The vote that this case runs; opened, with the window of the case's clock, when its first ballots come in.
 
         Raises `Conflict` where the case is not at a vote, or the vote has not begun.
@@ -156,6 +176,28 @@ class Decision(SQLModel, table=True):
         return bool(self.tally and not self.undecided and self.tally[test])
 
     @property
+    def is_secret(self) -> bool:
+        """Where people are elected, only totals are told, and what was counted is counted anew by two persons.
+
+        What is kept holds no opinion beside a unit (the tally's findings, the ballots, the rulings), so no door has to leave it
+        out; the file of ballots itself is given out by none.
+        """
+        return self.kind == "election"
+
+    @property
+    def is_interim(self) -> bool:
+        """An election that was counted before the vote closed: no totals yet."""
+        return bool(self.is_secret and self.window and self.counted_at and self.counted_at < self.window[1])
+
+    @property
+    def recount_asked(self) -> dict[str, Any] | None:
+        """What waits for a second person, of `recounts`. Whatever was counted since has made it void."""
+        last = self.recounts[-1] if self.recounts else None
+        if last is None or "ended" in last or self.counted_at is None:
+            return None
+        return last if datetime.fromisoformat(last["at"]) >= self.counted_at else None
+
+    @property
     def doubts(self) -> list[Doubt]:
         """What is undecided about the ballots, one entry per unit. What is undecided in the roster is mended there."""
         found: dict[str, Doubt] = {}
@@ -180,6 +222,8 @@ class Decision(SQLModel, table=True):
             return "尚未导入表决票。"
         if self.undecided:
             return f"还有{len(self.undecided)}处需要人工认定：{self.undecided[0]['sentence']}"
+        if self.is_interim:
+            return "选举的表决期尚未结束，期满后重新计票才有结果。"
         return self.tally["special_why_not" if self.kind == "special" else "why_not"]
 
     def is_behind(self, roster: Roster | None) -> bool:
@@ -202,17 +246,27 @@ class Decision(SQLModel, table=True):
         attached = select(Case).where(named, col(Case.estate_id) == self.estate_id)
         return session.scalar(attached.order_by(col(Case.id)).limit(1))
 
-    def take(self, session: Session, data: bytes, *, filename: str, by: "Person | None", at: datetime) -> None:
+    def take(
+        self, session: Session, data: bytes, *, filename: str, by: Person | None, at: datetime, reason: str = ""
+    ) -> None:
         """Take in the ballots (.xlsx), in place of those taken before, and count them.
 
-        Raises `Conflict` without a roster or once a case rests on the result; `Invalid` or `TooLarge` with
+        Of an election that has been counted, this only asks for it: another person confirms (`recount`). Raises `Conflict` without a roster or once a case rests on the result; `Invalid` or `TooLarge` with
         `field="ballots"`. Then the ballots taken before stay.
         """
         self._roster(session)
-        ballots = read_ballots(data, filename=filename, limit=settings().upload_limit)
+        ballots = self._read(data, filename)
         self._hold(session)
+        if self.is_secret and self.tally is not None and not self.is_interim:
+            # what is no use is refused to whoever hands it in, not to whoever confirms
+            self._check(session, ballots)
+            files = {"filename": filename[:200], "sha256": keep(session, data), "before": self.sha256}
+            self._ask(session, "ballots", reason, by, at, **files)
+            return
         digest = keep(session, data)
-        write(session, self, filename=filename[:200], sha256=digest, rulings={})
+        if not self.is_secret and is_secret_file(session, digest):
+            raise Conflict("这是选举的表决票，不能再作为其他事项的表决票导入。", field="ballots")
+        write(session, self, filename=filename[:200], sha256=digest, rulings={}, read_as=None)
         self._count(session, ballots, at)
         self._tell_case(
             session, f"导入表决票（{len(ballots.lines)}张，文件 sha256：{digest}）。{self._in_short()}", by, at
@@ -225,22 +279,26 @@ class Decision(SQLModel, table=True):
         row: int | None,
         reason: str,
         *,
-        by: "Person | None",
+        by: Person | None,
         at: datetime,
         opinion: Opinion | None = None,
     ) -> None:
         """认定: of this unit's ballots, the one in `row` of the file counts, or none; then count again.
 
         `opinion` says what could not be read in that row. Without `unit`, the line in `row`, which names none, is set aside.
-        A later ruling on the same unit takes the place of the earlier one.
+        A later ruling on the same unit takes the place of the earlier one; of an election, only while its result is not out.
         """
         self._hold(session)
         if not reason.strip():
             raise Invalid("认定须写明理由。", field="reason")
+        self._keep_secret(reason)
         if self.sha256 is None:
             raise Conflict("尚未导入表决票，没有需要认定的内容。")
         key = _key(unit, () if row is None else (row,))
         rows, unread = self._open_rows(key, unit)
+        if self.is_secret and not self.undecided and not self.is_interim:
+            # the totals are out: what they change by would tell what is in the ballot
+            raise Conflict("选举结果已经计出，不能再改变单张票的认定；确有错误的，更换表决票后重新认定，须两人办理。")
         if unit is None:
             row = None
         if row is not None and row not in rows:
@@ -249,6 +307,10 @@ class Decision(SQLModel, table=True):
             raise Invalid(f"{ballot_name(row)}的意见看不懂，请写明对照原票后认定的意见。", field="opinion")
         if row not in unread and opinion is not None:
             raise Invalid("只有意见看不懂的票才须另行认定意见。", field="opinion")
+        if self.is_secret:
+            read_as = {number: said for number, said in (self.read_as or {}).items() if int(number) not in rows}
+            write(session, self, read_as=read_as | ({str(row): opinion} if opinion else {}))
+            opinion = None
         ruling = {
             "unit": unit, "row": row, "opinion": opinion, "rows": rows, "unread": sorted(unread), "reason": reason.strip()[:400],
             "by": by.id if by else None, "at": at.isoformat(),
@@ -258,13 +320,41 @@ class Decision(SQLModel, table=True):
         said = f"{ballot_name(row)}的票有效" if row else "不计票"
         self._tell_case(session, f"认定{key}{said}：{ruling['reason']}。{self._in_short()}", by, at)
 
-    def recount(self, session: Session, *, by: "Person | None", at: datetime) -> None:
-        """Count the ballots taken before once more, by the roster now in use; what was ruled stays ruled."""
+    def recount(self, session: Session, *, by: Person | None, at: datetime, reason: str = "") -> None:
+        """Count the ballots taken before once more, by the roster now in use; what was ruled stays ruled.
+
+        Of an election the first person asks, with a `reason`, and nothing changes; another confirms what was asked for (this,
+        or other ballots), and then it is counted. Raises `Forbidden` where both are one. Before the vote has closed there is no
+        result to guard, and one person is enough.
+        """
         self._hold(session)
         if self.sha256 is None:
             raise Conflict("尚未导入表决票，没有可以重新计票的内容。")
+        asked = self.recount_asked
+        if self.is_secret and asked is None and not self.is_interim:
+            self._ask(session, "count", reason, by, at)
+            return
+        what = "按现行名册重新计票"
+        if asked is not None:
+            first = session.get_one(Person, asked["by"])
+            if by is None or by.id == first.id:
+                raise Forbidden(f"选举重新计票须两人办理：{first.name}已经申请，须由另一人确认。")
+            self._end(session, "confirmed", by, at)
+            if asked["what"] == "ballots":
+                what = f"更换表决票（文件 sha256：{asked['sha256']}）并计票"
+                write(session, self, filename=asked["filename"], sha256=asked["sha256"], rulings={}, read_as=None)
+            what = f"{what}（{first.name}申请，{by.name}确认；理由：{asked['reason']}）"
         self._count(session, self._ballots(session), at)
-        self._tell_case(session, f"按现行名册重新计票。{self._in_short()}", by, at)
+        self._tell_case(session, f"{what}。{self._in_short()}", by, at)
+
+    def withdraw_recount(self, session: Session, *, by: Person, at: datetime) -> None:
+        """Nothing comes of what was asked for: whoever asked takes it back, or somebody else declines to confirm it."""
+        self._hold(session)
+        asked = self.recount_asked
+        if asked is None:
+            raise Conflict("没有等待确认的重新计票申请，可能已经确认、撤回，或者已因另行计票失效。")
+        self._end(session, "withdrawn", by, at)
+        self._tell_case(session, f"撤回重新计票的申请：{asked['reason']}。", by, at)
 
     # --- how it is done ---
 
@@ -279,6 +369,32 @@ class Decision(SQLModel, table=True):
             why = "的表决环节已经结束" if case.id == self.case_id else "已经依据本决定办理"
             raise Conflict(f"案件 {case.number} {why}，计票结果不能再改。", field="ballots")
 
+    def _ask(
+        self, session: Session, what: str, reason: str, by: Person | None, at: datetime, **ballots: str | None
+    ) -> None:
+        """Note that `by` asks for it. Raises `Conflict` where something is asked for already."""
+        if by is None:
+            raise Conflict("选举的表决票已经计过，更换或者重新计票须两人在页面上办理。", field="ballots")
+        if asked := self.recount_asked:
+            first = session.get_one(Person, asked["by"])
+            raise Conflict(f"{first.name}的重新计票申请正在等待第二人确认，请先确认或者撤回。", field="ballots")
+        if not reason.strip():
+            raise Invalid("选举重新计票须写明理由，由第二人确认。", field="reason")
+        self._keep_secret(reason)
+        asking = {"what": what, "reason": reason.strip()[:400], "by": by.id, "at": at.isoformat()} | ballots
+        write(session, self, recounts=[*(self.recounts or []), asking])
+        wanted = "更换表决票" if what == "ballots" else "按现行名册重新计票"
+        self._tell_case(session, f"申请{wanted}，待第二人确认：{asking['reason']}。", by, at)
+
+    def _end(self, session: Session, how: str, by: Person, at: datetime) -> None:
+        *before, asked = self.recounts
+        ended = asked | {"ended": how, "ended_by": by.id, "ended_at": at.isoformat()}
+        write(session, self, recounts=[*before, ended])
+
+    def _keep_secret(self, reason: str) -> None:
+        if self.is_secret and tells_opinion(reason):
+            raise Invalid("选举须为投票人保密，理由中请不要写出同意、反对等意见。", field="reason")
+
     def _roster(self, session: Session) -> Roster:
         roster = Roster.of(session, self.estate_id)
         if roster is None:
@@ -287,7 +403,11 @@ class Decision(SQLModel, table=True):
 
     def _ballots(self, session: Session) -> BallotsReading:
         assert self.sha256 is not None
-        return read_ballots(body_of(session, self.sha256), filename=self.filename or "", limit=settings().upload_limit)
+        return self._read(body_of(session, self.sha256), self.filename or "")
+
+    def _read(self, data: bytes, filename: str) -> BallotsReading:
+        limit = settings().upload_limit
+        return read_ballots(data, filename=filename, limit=limit, candidates=self.candidates or ())
 
     def _open_rows(self, key: str, unit: str | None) -> tuple[list[int], set[int]]:
         """The rows that may be ruled on, and those of them whose opinion could not be read."""
@@ -302,17 +422,25 @@ class Decision(SQLModel, table=True):
         roster = self._roster(session)
         estate = session.get_one(Estate, self.estate_id)
         counted = tally(roster.reading(session, estate.name), self._as_ruled(ballots), window=self.window)
+        interim = self.window is not None and at < self.window[1]
         session.execute(delete(Ballot).where(col(Ballot.decision_id) == self.id))
         insert_rows(
             session,
             Ballot,
             [
-                {"decision_id": self.id, "unit": line.unit, "owner": line.owner, "opinion": line.opinion,
+                {"decision_id": self.id, "unit": line.unit, "owner": line.owner,
+                 "opinion": None if self.is_secret else line.opinion,
                  "received_at": line.received_at, "row": line.source_row}
                 for line in ballots.lines
             ],
         )  # fmt: skip
-        write(session, self, tally=counted.as_json(), counted_at=at, roster_id=roster.id)
+        told = counted.as_secret_json(interim=interim) if self.is_secret else counted.as_json()
+        write(session, self, tally=told, counted_at=at, roster_id=roster.id)
+
+    def _check(self, session: Session, ballots: BallotsReading) -> None:
+        """Raise what counting these ballots would raise."""
+        estate = session.get_one(Estate, self.estate_id)
+        tally(self._roster(session).reading(session, estate.name), ballots, window=self.window)
 
     def _as_ruled(self, ballots: BallotsReading) -> BallotsReading:
         """The ballots with what a person decided about some of them: that one counts whoever signed it, and no other does."""
@@ -332,7 +460,11 @@ class Decision(SQLModel, table=True):
             if ruling is None:
                 undecided.append(finding)
             elif finding.unit and ruling["row"] in finding.rows:
-                lines.append(BallotLine(finding.unit, "", ruling["opinion"], opening, ruling["row"]))
+                opinion = ruling["opinion"] or (self.read_as or {})[str(ruling["row"])]
+                partly = ballots.illegible.get(ruling["row"], ())
+                choices = tuple(choice or opinion for choice in partly)
+                opinion = opinion_of(choices) if choices else opinion
+                lines.append(BallotLine(finding.unit, "", opinion, opening, ruling["row"], choices))
                 noted.append(_ruled("ruled_in", ruling, finding.unit, ruling["row"]))
             else:
                 refused.append(_ruled("ruled_out", ruling, finding.unit, finding.rows[0]))
@@ -340,7 +472,7 @@ class Decision(SQLModel, table=True):
             ballots, lines=tuple(lines), refused=tuple(refused), noted=tuple(noted), undecided=tuple(undecided)
         )
 
-    def _tell_case(self, session: Session, words: str, by: "Person | None", at: datetime) -> None:
+    def _tell_case(self, session: Session, words: str, by: Person | None, at: datetime) -> None:
         """A vote that a case runs is evidence there: its ledger says what was counted, and from which file."""
         from .case import SYSTEM, Case
 
@@ -350,7 +482,7 @@ class Decision(SQLModel, table=True):
     def _in_short(self) -> str:
         if self.passed:
             return "计票结果：通过。"
-        return self.why_not() if self.undecided else f"计票结果：未通过，{self.why_not()}"
+        return self.why_not() if self.undecided or self.is_interim else f"计票结果：未通过，{self.why_not()}"
 
 
 class Ballot(SQLModel, table=True):
@@ -360,7 +492,8 @@ class Ballot(SQLModel, table=True):
     decision_id: int = reference("decision.id")
     unit: str
     owner: str
-    opinion: str
+    opinion: str | None = None
+    """Null of an election."""
     received_at: datetime | None = instant(nullable=True)
     row: int
 
@@ -369,6 +502,17 @@ class Ballot(SQLModel, table=True):
     @property
     def masked_owner(self) -> str:
         return masked_name(self.owner)
+
+
+def is_secret_file(session: Session, sha256: str) -> bool:
+    """Whether these are ballots of an election, counted now, before, or not yet: they are given out by no door."""
+    handed_in = or_(
+        col(Decision.sha256) == sha256,
+        *(col(Decision.recounts).contains([{name: sha256}]) for name in ("sha256", "before")),
+    )
+    return (
+        session.scalar(select(col(Decision.id)).where(col(Decision.kind) == "election", handed_in).limit(1)) is not None
+    )
 
 
 def decision_for(session: Session, case: "Case", *, hold: bool = False) -> Decision | None:
@@ -416,4 +560,4 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), OFFICE_ZONE)
 
 
-__all__ = ["MATTERS", "Ballot", "Decision", "Doubt", "MotionKind", "Roster", "decision_for", "held"]
+__all__ = ["MATTERS", "Ballot", "Decision", "Doubt", "MotionKind", "Roster", "decision_for", "held", "is_secret_file"]

@@ -18,7 +18,7 @@ from sqlmodel import Session, col
 from .casetypes.base import Move
 from .casetypes.facts import Day, Facts, Line, Paragraph, Wrong
 from .committees import in_office
-from .decisions import Decision, held
+from .decisions import MATTERS, Decision, held
 from .editions import calendar
 from .errors import Conflict
 from .estate_roster import Roster
@@ -119,7 +119,7 @@ class Counted(Facts):
     election_decision: int | None = Field(
         default=None, title="选举的表决编号", json_schema_extra={"format": "decision"}
     )
-    counts: list[Count] = Field(default_factory=list, title="各候选人得票", max_length=60)
+    counts: list[Count] = Field(default_factory=list, title="各候选人得票（表决按候选人计票的不必填写）", max_length=60)
 
 
 class CountedWithRules(Counted):
@@ -191,6 +191,19 @@ def only_one(session: Session, case: "Case") -> None:
     session.execute(select(col(Estate.id)).where(col(Estate.id) == case.estate_id).with_for_update(key_share=True))
     if other := open_case(session, case.type, case.estate_id):
         raise Conflict(f"{case.place}已有正在办理的{case.kind.title}（{other.number}），不能重复登记。")
+
+
+def wrong_kind(decision: Decision, *, elects: bool) -> str | None:
+    """What is wrong with resting on it, by its kind: people are elected in an election, and nothing else is put to one."""
+    said = f"编号 {decision.id} 的业主共同决定是按“{MATTERS[decision.kind]}”建立的，"
+    if elects and not decision.is_secret:
+        return (
+            f"{said}逐票意见是公开的；请在小区页面“新建表决”，事项类别选“{MATTERS['election']}”，"
+            "再导入表决票，填写新的编号。"
+        )
+    if not elects and decision.is_secret:
+        return f"{said}不能用于其他事项；请在小区页面另行“新建表决”，事项类别选“{MATTERS['ordinary']}”。"
+    return None
 
 
 def result_of(session: Session, filing: "Case") -> "Case | None":
@@ -334,12 +347,14 @@ class Election:
             decision = held(move.session, number)
             if wrong := self._not_of_this_vote(move, decision, number):
                 return Wrong(field, wrong)
+            if decision and (wrong := wrong_kind(decision, elects=motion == "election")):
+                return Wrong(field, wrong)
         return None
 
     def _not_of_this_vote(self, move: Move, decision: Decision | None, number: int) -> str | None:
         if decision is None or decision.estate_id != move.case.estate_id:
             return f"本小区没有编号为 {number} 的业主共同决定，请先导入名册和表决票。"
-        if decision.tally is None or decision.undecided:
+        if decision.tally is None or decision.undecided or decision.is_interim:
             return f"编号 {number} 的业主共同决定：{decision.why_not()}"
         first, last = (date.fromisoformat(day) for day in move.case.details["window"])
         if (
@@ -357,7 +372,16 @@ class Election:
         """Every candidate who still stands is counted, once, and nobody by more than took part."""
         if move.facts is None:
             return None
-        counts: list[Count] = move.facts.counts
+        counted, counts = self._counted(move), self._counts(move)
+        for stated in move.facts.counts:
+            own = counted.get(stated.name)
+            if own and (own.heads, own.area) != (stated.heads, stated.area):
+                typed, told = (f"{one.heads}人、{square_metres(one.area)}㎡" for one in (stated, own))
+                return Wrong(
+                    "counts", f"{stated.name}的得票填写为{typed}，表决计票为{told}；得票以计票为准，不必填写。"
+                )
+        if strangers := [stated.name for stated in move.facts.counts if counted and stated.name not in counted]:
+            return Wrong("counts", f"表决票上没有候选人：{'、'.join(strangers)}。")
         names, standing = [count.name for count in counts], self._standing(move)
         if doubles := [name for name, times in Counter(names).items() if times > 1]:
             return Wrong("counts", f"重复填写：{'、'.join(doubles)}。")
@@ -439,6 +463,17 @@ class Election:
         nobody = {"heads": 0, "area": 0}
         return decision.tally["participating"] if decision and decision.tally else nobody
 
+    def _counted(self, move: Move) -> dict[str, Count]:
+        """What the decision itself counted for each candidate, where its ballots speak of each."""
+        number = move.facts.election_decision
+        decision = move.session.get(Decision, number) if number else None
+        totals = (decision.tally or {}).get("candidates") if decision else None
+        return {one["name"]: Count(name=one["name"], heads=one["heads"], area=one["area_dm2"]) for one in totals or []}
+
+    def _counts(self, move: Move) -> list[Count]:
+        """As the decision counted them, else as they are stated."""
+        return list(self._counted(move).values()) or move.facts.counts
+
     def _elected(self, move: Move) -> list[dict[str, Any]]:
         """Who is elected so far, the first round's before the second's, in each in the order of votes: more than half of those
         who took part, by heads and by area, in an election that had its quorum."""
@@ -448,7 +483,7 @@ class Election:
         if "election" not in self._passed(move):
             return before
         units = {one["name"]: one["unit"] for one in move.case.details["candidates"]}
-        now = sorted(_passing(move.facts.counts, self._taking_part(move)), key=_in_order(move))
+        now = sorted(_passing(self._counts(move), self._taking_part(move)), key=_in_order(move))
         return before + [one | {"unit": units.get(one["name"], "")} for one in now]
 
     # --- and then ---
@@ -519,5 +554,5 @@ def _in_order(move: Move) -> Any:
 
 __all__ = [
     "FAILED", "MOTIONS", "SEATS", "Call", "Candidate", "Count", "Counted", "CountedWithRules", "Day", "Election", "Group", "GroupMember", "Label",
-    "Reason", "failed", "life_ends", "open_case", "result_of", "share_of", "term_of", "units_of", "unlisted",
+    "Reason", "failed", "life_ends", "open_case", "result_of", "share_of", "term_of", "units_of", "unlisted", "wrong_kind",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from .casetypes.base import CaseType
+from .decisions import Decision, is_secret_file
 from .documents import Attachment, keep
 from .errors import Conflict, Invalid, TooLarge
 from .estate_roster import Roster
@@ -23,7 +24,6 @@ from .spreadsheet import TITLE
 
 if TYPE_CHECKING:
     from .case import Case
-    from .decisions import Decision
 
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -47,6 +47,8 @@ def take_in(
     media_type = media_type_of(data)
     refuse_unasked(case.kind, need)
     digest = keep(session, data)
+    if is_secret_file(session, digest):
+        raise Invalid("这是选举的表决票，为保密不能作为材料提交；它已在表决页面留存，计票结果可另附。", field="file")
     held = session.scalars(select(Attachment).where(col(Attachment.case_id) == case.id)).all()
     same = next((attachment for attachment in held if (attachment.sha256, attachment.need) == (digest, need)), None)
     if same:
@@ -113,7 +115,7 @@ def needs_of(kind: type[CaseType]) -> list[str]:
 
 
 def handed_in(
-    session: Session, case: "Case", attachments: Iterable[Attachment], decision: "Decision | None"
+    session: Session, case: "Case", attachments: Iterable[Attachment], decision: Decision | None
 ) -> set[str | None]:
     """Titles of the needs that are met: by a file, or by the roster and the ballots, which have a door of their own."""
     met = {attachment.need for attachment in attachments}

@@ -192,6 +192,14 @@ def opinion_in(written: str) -> Opinion | Literal["void"] | None:
     return "void" if plain in ("废", "无效", "作废") else _OPINIONS.get(plain)
 
 
+_TELLING = re.compile("同意|赞[成同]|支持|反对|弃权|放弃|中立|[√✓✔×✗✘]")
+
+
+def tells_opinion(words: str) -> bool:
+    """Whether a sentence speaks of what somebody voted."""
+    return bool(_TELLING.search(words))
+
+
 _TIME = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
     r"(?:[T\s]*(上午|下午)?\s*(\d{1,2})[:时点](\d{1,2})?(?:[:分](\d{1,2}))?[分秒]?)?"

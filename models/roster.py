@@ -10,7 +10,7 @@ owners hold one unit together and so are one head; they are another buyer than e
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate, combinations
@@ -93,6 +93,8 @@ class BallotLine:
     opinion: Opinion
     received_at: datetime | None
     source_row: int
+    choices: tuple[Opinion, ...] = ()
+    """Where people stand for election: of each candidate, in their order; `opinion` is then of all (`opinion_of`)."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,15 @@ class BallotsReading:
     undecided: tuple[Finding, ...] = ()
     noted: tuple[Finding, ...] = ()
     estate_name: str | None = None
+    candidates: tuple[str, ...] = ()
+    """Who stands, where the list has a column for each."""
+    illegible: Mapping[int, tuple[Opinion | None, ...]] = field(default_factory=dict)
+    """By line: the choices of ballots that are undecided because some (None) cannot be read."""
+
+
+def opinion_of(choices: Sequence[Opinion]) -> Opinion:
+    """Of a ballot as a whole: for somebody, else against somebody, else abstaining."""
+    return "agree" if "agree" in choices else "disagree" if "disagree" in choices else "abstain"
 
 
 def read_roster(data: bytes, *, filename: str = "", limit: int = LIMIT) -> RosterReading:
@@ -132,22 +143,31 @@ def read_roster(data: bytes, *, filename: str = "", limit: int = LIMIT) -> Roste
     )
 
 
-def read_ballots(data: bytes, *, filename: str = "", limit: int = LIMIT) -> BallotsReading:
+def read_ballots(
+    data: bytes, *, filename: str = "", limit: int = LIMIT, candidates: Sequence[str] = ()
+) -> BallotsReading:
     """Read an .xlsx list of ballots (表决票). Times without a zone are the office's.
+
+    With `candidates`, it has a column for each, headed by the name; an empty cell, and one set aside (废), is an abstention.
 
     A line pasted twice is merged here; ballots of one unit that differ are left to `decisions.tally`, which knows the
     voting window. Raises `Invalid` or `TooLarge` with `field="ballots"`.
     """
+    standing: dict[str, tuple[re.Pattern[str], ...]] = {
+        name: _patterns(f"^{re.escape(''.join(name.split()))}$") for name in candidates
+    }
+    needed = {"unit": _BALLOT_NEEDED["unit"]} | {name: name for name in candidates} if candidates else _BALLOT_NEEDED
     tables = find_tables(
-        read_sheets(data, field="ballots", filename=filename, limit=limit), _BALLOT_COLUMNS, _BALLOT_NEEDED, field="ballots"
+        read_sheets(data, field="ballots", filename=filename, limit=limit), standing | _BALLOT_COLUMNS, needed, field="ballots"
     )  # fmt: skip
     found = Findings()
+    illegible: dict[int, tuple[Opinion | None, ...]] = {}
     lines: dict[object, tuple[BallotLine, Line]] = {}
     for line in tables.lines:
-        ballot = _ballot(line, found)
+        ballot = _ballot(line, found, candidates, illegible)
         if ballot is None:
             continue
-        what = (ballot.unit, names_of(ballot.owner), ballot.opinion, ballot.received_at)
+        what = (ballot.unit, names_of(ballot.owner), ballot.opinion, ballot.received_at, ballot.choices)
         _, first = lines.setdefault(what, (ballot, line))
         if first is not line:
             sentence = f"{ballot.unit}的表决票在{line.where}重复了{first.where}，只计一次。"
@@ -162,6 +182,8 @@ def read_ballots(data: bytes, *, filename: str = "", limit: int = LIMIT) -> Ball
         undecided=tuple(found.undecided),
         noted=tuple(found.noted),
         estate_name=estate_named_in(tables.titles),
+        candidates=tuple(candidates),
+        illegible=illegible,
     )
 
 
@@ -524,20 +546,33 @@ def _is_a_date(line: Line) -> bool:
     return isinstance(line.cell("unit"), datetime)
 
 
-def _ballot(line: Line, found: Findings) -> BallotLine | None:
+def _ballot(
+    line: Line, found: Findings, candidates: Sequence[str], illegible: dict[int, tuple[Opinion | None, ...]]
+) -> BallotLine | None:
     unit, written = unit_of(line), line.text("opinion")
+    cells = [line.text(name) for name in candidates]
 
     def finding(kind: str, sentence: str) -> Finding:
         return Finding(kind, sentence, (line.row,), unit or None, "ballots")
 
     if not unit:
-        if written and not total_in(line.texts):
+        if (written or any(cells)) and not total_in(line.texts):
             found.undecided.append(finding("no_unit", f"表决票{line.where}看不出房号，未计；请核实是哪个单元的票。"))
         return None
     opinion = opinion_in(written)
     if opinion == "void":
         found.refused.append(finding("void", f"{unit}的表决票（{line.where}）记为“{written}”，不计。"))
         return None
+    choices = tuple(_choice(cell) for cell in cells)
+    known = tuple(choice for choice in choices if choice)
+    if len(known) < len(choices):
+        illegible[line.row] = choices
+        unread = "、".join(name for name, choice in zip(candidates, choices, strict=True) if choice is None)
+        sentence = f"{unit}的表决票（{line.where}）对{unread}的意见看不懂，未计；请对照原票认定。"
+        found.undecided.append(finding("opinion_unread", sentence))
+        return None
+    if candidates:
+        opinion = opinion_of(known)
     if opinion is None:
         what = f"意见“{written[:20]}”看不懂" if written else "没有写意见"
         found.undecided.append(
@@ -548,7 +583,12 @@ def _ballot(line: Line, found: Findings) -> BallotLine | None:
     if received_at is None and line.text("received"):
         what = f"收票时间“{line.text('received')[:20]}”看不懂，按没有时间处理"
         found.noted.append(finding("time_unread", f"{unit}的表决票（{line.where}）{what}。"))
-    return BallotLine(unit, owners_in(line.cell("owner")), opinion, received_at, line.row)
+    return BallotLine(unit, owners_in(line.cell("owner")), opinion, received_at, line.row, known)
+
+
+def _choice(cell: str) -> Opinion | None:
+    said = opinion_in(cell) if cell else "abstain"
+    return "abstain" if said == "void" else said
 
 
 def _note_unread(tables: Tables, found: Findings, source: Field) -> None:

@@ -7,14 +7,14 @@ special one (raising the fund; rebuilding; changing the use of common parts) at 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from .errors import Invalid
-from .reading import Finding, Findings, Opinion, ballot_name, names_of
+from .reading import Finding, Findings, Opinion, ballot_name, names_of, tells_opinion
 from .roster import BallotsReading, RosterReading, belongs_to, masked_name
 from .worktime import OFFICE_ZONE
 
@@ -25,6 +25,13 @@ SPECIAL = Fraction(3, 4)
 
 Window = tuple[datetime, datetime]
 """From the first instant at which ballots are received to the first at which no more are."""
+
+
+OPINION_TOTALS = (
+    "agreeing", "disagreeing", "abstaining", "approval", "ordinary_area", "ordinary_heads", "special_area", "special_heads",
+    "ordinary_passed", "special_passed", "why_not", "special_why_not", "candidates",
+)  # fmt: skip
+"""What a tally's JSON says about opinions."""
 
 
 class UnitShare(NamedTuple):
@@ -44,6 +51,8 @@ class Vote(NamedTuple):
     received_at: datetime | None
     where: str = "表决票"
     row: int | None = None
+    choices: tuple[Opinion, ...] = ()
+    """Of each candidate, where people stand for election."""
 
 
 class Shares(NamedTuple):
@@ -85,6 +94,8 @@ class Tally:
     refused: tuple[Finding, ...]
     undecided: tuple[Finding, ...]
     noted: tuple[Finding, ...]
+    candidates: tuple[tuple[str, Weight], ...] = ()
+    """Who stands for election, in their order, and who agrees to them; counted as a vote on each of its own."""
 
     @property
     def participation(self) -> Shares:
@@ -126,6 +137,11 @@ class Tally:
 
     @property
     def ordinary_passed(self) -> bool:
+        """Of an election with candidates: that somebody is elected."""
+        if self.candidates:
+            return self.has_quorum and any(
+                min(weight.of(self.participating)) > MAJORITY for _, weight in self.candidates
+            )
         return self.has_quorum and self.ordinary_area and self.ordinary_heads
 
     @property
@@ -160,11 +176,15 @@ class Tally:
             )
             if not passed
         ]
+        if self.candidates:
+            failed = failed[: 2 - self.quorum_area - self.quorum_heads]
+            if not failed and not self.ordinary_passed:
+                failed = ["没有候选人得到参与表决的专有部分面积和业主人数的过半数同意"]
         return "，".join(failed) + ("。" if failed else "")
 
     def as_json(self) -> dict[str, Any]:
         """Areas in dm², shares as percent cut to two digits. The findings are lists of `{"kind", "sentence", "rows", "unit",
-        "source"}`."""
+        "source"}`; `candidates` of `{"name", "heads", "area_dm2"}`, who agree to each."""
         return {
             "units": self.units,
             "total_area_dm2": self.total.area,
@@ -187,11 +207,28 @@ class Tally:
             "approval": self.approval.as_json(),
             "why_not": self.why_not(),
             "special_why_not": self.why_not(special=True),
+            "candidates": [
+                {"name": name, "heads": weight.heads, "area_dm2": weight.area} for name, weight in self.candidates
+            ],
             "merged": [asdict(finding) for finding in self.merged],
             "refused": [asdict(finding) for finding in self.refused],
             "undecided": [asdict(finding) for finding in self.undecided],
             "noted": [asdict(finding) for finding in self.noted],
         }
+
+    def as_secret_json(self, *, interim: bool = False) -> dict[str, Any]:
+        """The same of an election, where only totals are ever told: no finding says how a unit voted.
+
+        While something is undecided, and `interim` (before the vote has closed), there are no totals of opinions either,
+        and no tests of them (null): the difference that one ruling or one ballot makes to them would tell what is in it.
+        """
+        secret = self.as_json() | {
+            "merged": [asdict(_silent(finding, "只计一次。")) for finding in self.merged],
+            "refused": [asdict(_silent(finding, "不计。")) for finding in self.refused],
+            "undecided": [asdict(_silent(finding, "未计；请对照原票认定。")) for finding in self.undecided],
+            "noted": [asdict(finding) for finding in _silent_notes(self.noted)],
+        }
+        return secret | dict.fromkeys(OPINION_TOTALS) if self.undecided or interim else secret
 
 
 def tally(
@@ -222,14 +259,24 @@ def tally(
     if isinstance(ballots, BallotsReading):
         _take_over(found, ballots)
         votes = [
-            Vote(line.unit, line.opinion, line.received_at, f"表决票{ballot_name(line.source_row)}", line.source_row)
+            Vote(
+                line.unit,
+                line.opinion,
+                line.received_at,
+                f"表决票{ballot_name(line.source_row)}",
+                line.source_row,
+                line.choices,
+            )
             for line in ballots.lines
         ]
         if isinstance(roster, RosterReading):
             votes = _of_the_owners(votes, roster, ballots, found)
     else:
         votes = [Vote(*ballot) for ballot in ballots]
-    return _count(shares, votes, window, found, duplicate_lines=_duplicate_lines(roster))
+    candidates = ballots.candidates if isinstance(ballots, BallotsReading) else ()
+    return _count(
+        shares, votes, window, found, duplicate_lines=_duplicate_lines(roster), candidates=candidates
+    )  # fmt: skip
 
 
 def _take_over(found: Findings, reading: RosterReading | BallotsReading) -> None:
@@ -281,6 +328,7 @@ def _count(
     found: Findings,
     *,
     duplicate_lines: int,
+    candidates: Sequence[str],
 ) -> Tally:
     if not shares:
         raise Invalid("名册中没有可以计票的单元。", field="roster")
@@ -289,17 +337,18 @@ def _count(
         raise Invalid(f"名册中 {unit} 出现了 {times} 次，不能计票。", field="roster")
     area = {share.unit: share.area_dm2 for share in shares}
     head = _heads(shares)
-    opinions = _opinions(votes, area.keys(), window, found)
-    voices: dict[str, set[Opinion]] = defaultdict(set)
-    for unit, opinion in opinions.items():
-        voices[head[unit]].add(opinion)
-    _note_split_heads(opinions, head, voices, found)
+    cast = _cast(votes, area.keys(), window, found)
+    opinions = {unit: vote.opinion for unit, vote in cast.items()}
+    voices = _voices(opinions, head)
+    _note_split_heads(cast, head, found)
 
     def weight(opinion: Opinion) -> Weight:
-        return Weight(
-            sum(area[unit] for unit, said in opinions.items() if said == opinion),
-            sum(voice == {opinion} for voice in voices.values()),
-        )
+        return _weight(opinion, opinions, voices, area)
+
+    def agreeing_to(place: int) -> Weight:
+        """A ballot that speaks of all candidates as a whole speaks of each."""
+        said = {unit: vote.choices[place] if vote.choices else vote.opinion for unit, vote in cast.items()}
+        return _weight("agree", said, _voices(said, head), area)
 
     return Tally(
         units=len(shares),
@@ -314,6 +363,24 @@ def _count(
         refused=tuple(found.refused),
         undecided=tuple(found.undecided),
         noted=tuple(found.noted),
+        candidates=tuple((name, agreeing_to(place)) for place, name in enumerate(candidates)),
+    )
+
+
+def _voices(said: Mapping[str, Opinion], head: Mapping[str, str]) -> dict[str, set[Opinion]]:
+    """Of each head that takes part, what its units say."""
+    voices: dict[str, set[Opinion]] = defaultdict(set)
+    for unit, opinion in said.items():
+        voices[head[unit]].add(opinion)
+    return voices
+
+
+def _weight(
+    opinion: Opinion, said: Mapping[str, Opinion], voices: Mapping[str, set[Opinion]], area: Mapping[str, int]
+) -> Weight:
+    return Weight(
+        sum(area[unit] for unit, its in said.items() if its == opinion),
+        sum(voice == {opinion} for voice in voices.values()),
     )
 
 
@@ -324,10 +391,10 @@ def _heads(shares: Sequence[UnitShare]) -> dict[str, str]:
     return {share.unit: one if share.owner_key in developer else share.owner_key for share in shares}
 
 
-def _opinions(
+def _cast(
     votes: Sequence[Vote], units: Iterable[str], window: Window | None, found: Findings
-) -> dict[str, Opinion]:
-    """One opinion per unit that has one."""
+) -> dict[str, Vote]:  # fmt: skip
+    """One ballot per unit that has one."""
     known = set(units)
     by_unit: dict[str, list[Vote]] = defaultdict(list)
     for vote in votes:
@@ -344,35 +411,52 @@ def _opinions(
             found.refused.append(_finding("late" if late else "early", sentence, vote))
         else:
             by_unit[vote.unit].append(vote)
-    opinions: dict[str, Opinion] = {}
+    kept: dict[str, Vote] = {}
     for unit, cast in by_unit.items():
         rows = tuple(vote.row for vote in cast if vote.row is not None)
         where = ballot_name(*rows) if rows else f"{len(cast)}张"
-        if len({vote.opinion for vote in cast}) > 1:
+        if len({(vote.opinion, vote.choices) for vote in cast}) > 1:
             sentence = f"{unit}的表决票（{where}）意见互相矛盾，都不计；请认定以哪一张为准。"
             found.undecided.append(Finding("contradiction", sentence, rows, unit, "ballots"))
             continue
         if len(cast) > 1:
             sentence = f"{unit}的表决票（{where}）意见相同，只计一次。"
             found.merged.append(Finding("voted_twice", sentence, rows, unit, "ballots"))
-        opinions[unit] = cast[0].opinion
-    return opinions
+        kept[unit] = cast[0]
+    return kept
 
 
-def _note_split_heads(
-    opinions: dict[str, Opinion], head: dict[str, str], voices: dict[str, set[Opinion]], found: Findings
-) -> None:
-    split: dict[str, list[str]] = defaultdict(list)
-    for unit in opinions:
-        if len(voices[head[unit]]) > 1:
-            split[head[unit]].append(unit)
-    for units in split.values():
+def _note_split_heads(cast: Mapping[str, Vote], head: Mapping[str, str], found: Findings) -> None:
+    voted: dict[str, list[str]] = defaultdict(list)
+    for unit in cast:
+        voted[head[unit]].append(unit)
+    for units in voted.values():
+        if len({(cast[unit].opinion, cast[unit].choices) for unit in units}) == 1:
+            continue
         sentence = f"同一业主的{'、'.join(units)}意见不一：面积按各票计，人数计入参与，不计入同意、反对或弃权。"
         found.noted.append(Finding("split_owner", sentence, unit=units[0], source="ballots"))
 
 
 def _finding(kind: str, sentence: str, vote: Vote) -> Finding:
     return Finding(kind, sentence, () if vote.row is None else (vote.row,), vote.unit, "ballots")
+
+
+def _silent(finding: Finding, otherwise: str) -> Finding:
+    """The finding without what the ballot says; `otherwise`: what became of it, where the sentence has to go."""
+    quotes = finding.kind == "opinion_unread" and "“" in finding.sentence  # what stands in the cell
+    if finding.source != "ballots" or not (quotes or tells_opinion(finding.sentence)):
+        return finding
+    what = "的意见看不懂，" if finding.kind == "opinion_unread" else ""
+    return replace(finding, sentence=f"{finding.unit or ''}的表决票（{ballot_name(*finding.rows)}）{what}{otherwise}")
+
+
+def _silent_notes(noted: Iterable[Finding]) -> list[Finding]:
+    """Owners whose ballots differ are only counted: beside the totals, a unit's name would tell too much."""
+    kept = [_silent(finding, "请对照原票。") for finding in noted if finding.kind != "split_owner"]
+    if split := sum(finding.kind == "split_owner" for finding in noted):
+        sentence = f"有 {split} 位业主的几张票意见不一：面积按各票计，人数只计入参与。"
+        kept.append(Finding("split_owner", sentence, source="ballots"))
+    return kept
 
 
 def percent(share: Fraction) -> str:

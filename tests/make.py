@@ -121,10 +121,10 @@ class Cast:
     def fires(self, case: Case, who: str, name: str, when: str, note: str | None = None, **facts: Any) -> CaseEvent:
         return case.fire(name, by=getattr(self, who), at=at(when), facts=facts, note=note)
 
-    def decided(self, passed: bool = True) -> Decision:
+    def decided(self, passed: bool = True, kind: str = "ordinary") -> Decision:
         """A decision of the owners that is counted already."""
         decision = Decision(
-            estate_id=self.estate.id, title="使用维修资金大修3栋电梯", made_at=at("2026-08-01 09:00"),  # type: ignore[arg-type]
+            estate_id=self.estate.id, title="使用维修资金大修3栋电梯", kind=kind, made_at=at("2026-08-01 09:00"),  # type: ignore[arg-type]
             counted_at=at("2026-09-19 09:00"),
             tally={"undecided": [], "ordinary_passed": passed, "why_not": "" if passed else "同意的业主人数（40.00%）未过半数。"},
         )  # fmt: skip

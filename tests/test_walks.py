@@ -192,7 +192,7 @@ KNOWN: dict[str, Any] = {
     "decision": _decision,
     "rules_decision": _decision,
     "covenant_decision": _decision,
-    "election_decision": _decision,
+    "election_decision": lambda walk: walk.cast.decided(kind="election").id or 0,
     "units": lambda walk: walk.random.sample(LABELS, walk.random.randint(1, 6)),
     "signed": lambda walk: walk.random.sample(LABELS, walk.random.choice((3, 12, 20))),
     "scope": lambda walk: walk.random.choice(("全体业主", "1栋", "9栋")),

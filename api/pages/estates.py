@@ -1,5 +1,6 @@
 """Estates, their rosters and the owners' decisions: papers are handed in here, and what they leave open is ruled on."""
 
+import re
 from typing import Annotated, Any, cast
 from urllib.parse import quote
 
@@ -30,7 +31,7 @@ from models.tally import ARTICLE
 from models.territory import Estate
 
 from ..deps import Db, Me
-from ..estates import Key, Search, bounded, kept_by, rows_of
+from ..estates import Key, Search, bounded, kept_by, recount_json, rows_of
 from .forms import Attempt, Typed, attempt, day_typed, text
 from .render import Here, page
 
@@ -48,6 +49,9 @@ DONE = {
     "ballots": "表决票已导入并计票。",
     "ruled": "认定已记下，已重新计票。",
     "counted": "已按现行名册重新计票。",
+    "asked": "申请已记下，现在的结果不变；请第二人打开本页确认。",
+    "confirmed": "已由第二人确认，重新计票。",
+    "withdrawn": "申请已撤回，结果不变。",
 }
 """What was just done, by the word that the address of the page to come back to holds."""
 
@@ -132,6 +136,7 @@ def open_decision(estate_id: Key, request: Request, session: Db, me: Me, here: H
             estate,
             title=text(typed, "title"),
             kind=cast(MotionKind, text(typed, "kind") or "ordinary"),
+            candidates=[name.strip() for name in re.split(r"[、，,;；\n]", text(typed, "candidates"))],
             window_from=day_typed(typed, "window_from", "表决首日"),
             window_to=day_typed(typed, "window_to", "表决末日"),
             by=me,
@@ -155,8 +160,8 @@ def upload_ballots(decision_id: Key, request: Request, session: Db, me: Me, here
     decision = kept_by(session, me, decision_id)
     with attempt(session, typed) as tried:
         data, filename = paper(typed, "ballots")
-        decision.take(session, data, filename=filename, by=me, at=here.now)
-        return _to(f"/decisions/{decision_id}?done=ballots")
+        decision.take(session, data, filename=filename, by=me, at=here.now, reason=text(typed, "reason"))
+        return _to(f"/decisions/{decision_id}?done={'asked' if decision.recount_asked else 'ballots'}")
     return _decision_page(request, session, me, decision, "ballots", tried)
 
 
@@ -177,9 +182,20 @@ def rule(decision_id: Key, request: Request, session: Db, me: Me, here: Here, ty
 def count_again(decision_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
     decision = kept_by(session, me, decision_id)
     with attempt(session, typed) as tried:
-        decision.recount(session, by=me, at=here.now)
-        return _to(f"/decisions/{decision_id}?done=counted")
+        second = decision.recount_asked is not None
+        decision.recount(session, by=me, at=here.now, reason=text(typed, "reason"))
+        done = "asked" if decision.recount_asked else "confirmed" if second else "counted"
+        return _to(f"/decisions/{decision_id}?done={done}")
     return _decision_page(request, session, me, decision, "count", tried)
+
+
+@router.post("/decisions/{decision_id}/count/withdrawal")
+def withdraw_count(decision_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    decision = kept_by(session, me, decision_id)
+    with attempt(session, typed) as tried:
+        decision.withdraw_recount(session, by=me, at=here.now)
+        return _to(f"/decisions/{decision_id}?done=withdrawn")
+    return _decision_page(request, session, me, decision, "withdrawal", tried)
 
 
 @router.get("/cases/{number}/ballots")
@@ -272,6 +288,9 @@ def _decision_page(
             select(func.count()).select_from(Ballot).where(col(Ballot.decision_id) == decision.id)
         ),
         names=_names(session, [decision.by_id, *(ruling["by"] for ruling in decision.rulings.values())]),
+        asked=decision.recount_asked and recount_json(session, decision.recount_asked),
+        is_mine=bool(decision.recount_asked and decision.recount_asked["by"] == me.id),
+        recounts=[recount_json(session, one) for one in decision.recounts or [] if "ended" in one],
         opinions=OPINIONS,
         matters=MATTERS,
         article=ARTICLE,

@@ -13,7 +13,7 @@ from ..case import Case, CaseEvent
 from ..committees import POSTS, Committee, Member, follow, in_office, members, take_office
 from ..db import write
 from ..decisions import held
-from ..elections import Label, Places, Reason, open_case, result_of
+from ..elections import Label, Places, Reason, open_case, result_of, wrong_kind
 from ..people import Body, Desk
 from ..territory import Estate
 from .base import CaseType, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
@@ -264,6 +264,8 @@ class CommitteeFiling(CaseType):
         decision = held(move.session, move.facts.decision)
         if decision is None or decision.estate_id != move.case.estate_id:
             return Wrong("decision", f"本小区没有编号为 {move.facts.decision} 的业主共同决定，请先导入名册和表决票。")
+        if wrong := wrong_kind(decision, elects=True):
+            return Wrong("decision", wrong)
         if not decision.passed:
             return Wrong("decision", f"编号 {decision.id} 的业主共同决定未通过：{decision.why_not()}")
         return None

@@ -1,7 +1,7 @@
 """What scenes of elections have in common: a roster of sixty equal units, votes on it, a group, candidates."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -60,13 +60,15 @@ def vote(
     agreeing: int = 40,
     taking_part: int = 45,
     title: str = "选举",
+    kind: str = "election",
 ) -> int:
     """A counted decision of the estate: of sixty units so many took part, so many agreed. Its number."""
     ballots = [(label, "agree" if n < agreeing else "disagree", None) for n, label in enumerate(UNITS[:taking_part])]
     counted = tally([(label, 10_000, label, False) for label in UNITS], ballots)  # type: ignore[arg-type]
     first, last = (date.fromisoformat(day) for day in window) if window else (None, None)
     decision = Decision(
-        estate_id=estate.id or 0, title=title, made_at=at("2025-01-06 09:00"), counted_at=at("2025-01-06 09:00"),
+        estate_id=estate.id or 0, title=title, kind=kind, made_at=at("2025-01-06 09:00"),
+        counted_at=at(f"{last + timedelta(days=1) if last else '2025-01-06'} 09:00"),
         window_from=first, window_to=last, tally=counted.as_json(),
     )  # fmt: skip
     session.add(decision)

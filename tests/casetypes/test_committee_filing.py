@@ -280,6 +280,7 @@ def test_an_election_held_before_this_office_kept_cases_is_entered_and_filed(ses
         return refusal.value.sentence
 
     assert "没有编号为 999999" in refused(decision=999_999)
+    assert "事项类别选“选举”" in refused(decision=vote(session, cast.estate, None, kind="ordinary"))
     assert "未通过：同意的专有部分面积（44.44%）未过半数" in refused(
         decision=vote(session, cast.estate, None, agreeing=20)
     )

@@ -90,8 +90,8 @@ def at_counting(session: Session, cast: Cast) -> Case:
 def decided(session: Session, cast: Cast, window: tuple[str, str] = WINDOW, **how: Any) -> dict[str, Any]:
     """All three motions, voted alike."""
     return {
-        f"{motion}_decision": vote(session, cast.estate, window, title=motion, **how)
-        for motion in ("rules", "covenant", "election")
+        f"{motion}_decision": vote(session, cast.estate, window, title=motion, kind=kind, **how)
+        for motion, kind in (("rules", "ordinary"), ("covenant", "ordinary"), ("election", "election"))
     }
 
 
@@ -249,11 +249,13 @@ def test_a_motion_that_failed_is_voted_on_again_without_another_election(
     session: Session, cast: Cast, estate: Any
 ) -> None:
     case = at_counting(session, cast)
-    motions = decided(session, cast) | {"covenant_decision": vote(session, estate, WINDOW, agreeing=10)}
+    motions = decided(session, cast) | {
+        "covenant_decision": vote(session, estate, WINDOW, agreeing=10, kind="ordinary")
+    }
     cast.fires(case, "clerk", "declare", "2025-10-14 09:00", **motions, counts=counts(WON))
     assert case.stage == "second_round" and set(case.details["passed"]) == {"rules", "election"}
     shift(session, "2025-10-22 00:00")
-    again = vote(session, estate, ("2025-10-15", "2025-10-21"))
+    again = vote(session, estate, ("2025-10-15", "2025-10-21"), kind="ordinary")
     cast.fires(case, "clerk", "declare", "2025-10-22 09:00", covenant_decision=again)
     assert case.stage == "result_publicity" and len(case.details["elected"]) == 6
 
@@ -531,6 +533,11 @@ def test_each_motion_must_be_counted_in_this_vote(session: Session, cast: Cast, 
     assert "不在本次会议的表决期（2025-10-03至2025-10-12）之内" in refused({"election_decision": earlier})[1]
     windowless = vote(session, estate, None)
     assert "表决期（没有填写）" in refused({"election_decision": windowless})[1]
+    motion, seen = vote(session, estate, WINDOW, kind="ordinary"), vote(session, estate, WINDOW)
+    field, sentence = refused({"election_decision": motion})
+    assert field == "election_decision" and "是按“一般事项”建立的" in sentence and "事项类别选“选举”" in sentence
+    field, sentence = refused({"rules_decision": seen})
+    assert field == "rules_decision" and "是按“选举”建立的，不能用于其他事项" in sentence
     assert refused({}, votes[:6]) == ("counts", "缺少得票数：曹雪。")
     assert refused({}, [*votes, *counts({"张秋": 3})])[1] == "重复填写：张秋。"
     assert refused({}, [*votes, *counts({"赵磊": 3})])[1] == "不是本轮候选人：赵磊。"

@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 
 from models.case import Case, events_of, verify
 from models.committees import in_office, members
+from models.decisions import Decision
 from models.documents import Document
 from models.elections import failed
 from models.errors import Conflict, Forbidden, Invalid
@@ -19,7 +20,8 @@ from models.people import Body
 from models.terms import watch_terms
 
 from ..make import Cast, at, running, shift
-from .elections import RENEWAL, STANDING, WON, applies, call, counts, roster, seated, standing, vote
+from ..papers import workbook
+from .elections import RENEWAL, STANDING, UNITS, WON, applies, call, counts, roster, seated, standing, vote
 
 HANDED = [
     {"kind": "账目", "what": "共有资金账册5本", "received_by": "王夏"}, {"kind": "档案", "what": "会议记录32卷", "received_by": "王夏"},
@@ -139,6 +141,36 @@ def test_a_re_election_over_spring_festival_from_the_warning_to_the_hand_over(se
     shift(session, "2026-07-06 09:05")
     assert case.outcome == "换届完成" and verify(events_of(session, case)) is None and not failed(case)
     assert papers(session, case) == ["成员名单公告", "业主大会会议公告", "选举结果公告", "选举结果确认书", "移交确认书"]
+
+
+def test_votes_that_the_decision_counted_need_not_be_typed(session: Session, cast: Cast) -> None:
+    """Of sixty owners 45 vote, with a column for each candidate: the case takes their votes from the decision."""
+    case = at_candidates(session, cast)
+    cast.fires(case, "clerk", "call", "2026-02-09 09:00", **call())
+    shift(session, "2026-02-25 00:00", "2026-03-07 00:00")
+    decision = Decision.open(
+        session, cast.estate, title="换届选举", kind="election", by=cast.clerk, at=at("2026-02-25 09:00"),
+        window_from=date(2026, 2, 25), window_to=date(2026, 3, 6), candidates=STANDING,
+    )  # fmt: skip
+    came = [
+        (unit, "", *("同意" if place < WON[name] else "反对" for name in STANDING), "2026-02-28 10:00")
+        for place, unit in enumerate(UNITS[:45])
+    ]
+    papers = workbook([("房号", "业主姓名", *STANDING, "收票时间"), *came])
+    decision.take(session, papers, filename="选票.xlsx", by=cast.clerk, at=at("2026-03-09 08:00"))
+
+    def declares(**votes: Any) -> None:
+        cast.fires(case, "clerk", "declare", "2026-03-09 09:00", election_decision=decision.id, **votes)
+
+    with pytest.raises(Invalid, match="张秋的得票填写为45人、4500.00㎡，表决计票为44人、4400.00㎡") as refusal:
+        declares(counts=counts(WON | {"张秋": 45}))
+    assert refusal.value.field == "counts"
+    with pytest.raises(Invalid, match="表决票上没有候选人：赵磊"):
+        declares(counts=counts({"赵磊": 45}))
+    declares()
+    assert case.stage == "result_publicity"
+    assert [one["name"] for one in case.details["elected"]] == list(STANDING[:6]), "曹雪 has not more than half"
+    assert case.details["elected"][0]["heads"] == 44
 
 
 def test_what_is_handed_over_late_counts_from_the_confirmation(session: Session, cast: Cast) -> None:
