@@ -15,6 +15,7 @@ from sqlmodel import Field, Session, SQLModel, col
 from .clock import Clock, running_clocks
 from .db import insert_rows, instant, jsonb, primary_key, reference, write
 from .documents import body_of, keep
+from .electronic import ElectronicVote, Slip, beside, must_have_closed, set_aside
 from .errors import Conflict, Invalid
 from .estate_roster import Roster
 from .reading import Finding, Opinion, ballot_name
@@ -213,7 +214,7 @@ class Decision(SQLModel, table=True):
         self._hold(session)
         digest = keep(session, data)
         write(session, self, filename=filename[:200], sha256=digest, rulings={})
-        self._count(session, ballots, at)
+        self._count(session, self._ballots(session, ballots), at)
         self._tell_case(
             session, f"导入表决票（{len(ballots.lines)}张，文件 sha256：{digest}）。{self._in_short()}", by, at
         )
@@ -237,7 +238,7 @@ class Decision(SQLModel, table=True):
         self._hold(session)
         if not reason.strip():
             raise Invalid("认定须写明理由。", field="reason")
-        if self.sha256 is None:
+        if self.tally is None:
             raise Conflict("尚未导入表决票，没有需要认定的内容。")
         key = _key(unit, () if row is None else (row,))
         rows, unread = self._open_rows(key, unit)
@@ -259,12 +260,36 @@ class Decision(SQLModel, table=True):
         self._tell_case(session, f"认定{key}{said}：{ruling['reason']}。{self._in_short()}", by, at)
 
     def recount(self, session: Session, *, by: "Person | None", at: datetime) -> None:
-        """Count the ballots taken before once more, by the roster now in use; what was ruled stays ruled."""
+        """Count the ballots taken before, and those cast electronically, by the roster now in use; what was ruled stays ruled."""
         self._hold(session)
-        if self.sha256 is None:
+        if self.sha256 is None and ElectronicVote.of(session, self) is None:
             raise Conflict("尚未导入表决票，没有可以重新计票的内容。")
+        words = "计票" if self.tally is None else "按现行名册重新计票"
         self._count(session, self._ballots(session), at)
-        self._tell_case(session, f"按现行名册重新计票。{self._in_short()}", by, at)
+        self._tell_case(session, f"{words}。{self._in_short()}", by, at)
+
+    def open_electronic(self, session: Session, *, by: "Person | None", at: datetime) -> list[Slip]:
+        """Let the owners vote electronically too: a slip for every unit, known to nobody afterwards.
+
+        Raises `Conflict`: without both days of the vote or a roster, after the last day, once ballots were counted, a second time.
+        """
+        self._hold(session)
+        _, slips = ElectronicVote.open(session, self, by=by, at=at)
+        self._tell_case(session, f"开通电子投票：{len(slips)}个单元各发一个链接和验证码。", by, at)
+        return slips
+
+    def reissue(self, session: Session, unit: str | None, *, by: "Person | None", at: datetime) -> list[Slip]:
+        """The link of `unit` anew, or of all; the former ones open nothing any more, and what was cast by them stays cast.
+
+        Raises `Invalid` (`unit`) for a unit that does not vote, `Conflict` after the close or where nobody votes electronically.
+        """
+        self._hold(session)
+        vote = ElectronicVote.of(session, self)
+        if vote is None:
+            raise Conflict("本次表决还没有开通电子投票。")
+        slips = vote.reissue(session, self, unit, by=by, at=at)
+        self._tell_case(session, f"补发{unit or f'全部{len(slips)}个单元'}的电子投票链接，原链接作废。", by, at)
+        return slips
 
     # --- how it is done ---
 
@@ -285,9 +310,13 @@ class Decision(SQLModel, table=True):
             raise Conflict("本小区还没有业主名册，请先导入名册再导入表决票。", field="roster")
         return roster
 
-    def _ballots(self, session: Session) -> BallotsReading:
-        assert self.sha256 is not None
-        return read_ballots(body_of(session, self.sha256), filename=self.filename or "", limit=settings().upload_limit)
+    def _ballots(self, session: Session, paper: BallotsReading | None = None) -> BallotsReading:
+        """All ballots: those on paper, unless they are given as the file holds them, and those cast electronically."""
+        if paper is None and self.sha256:
+            paper = read_ballots(
+                body_of(session, self.sha256), filename=self.filename or "", limit=settings().upload_limit
+            )
+        return beside(session, self, paper or BallotsReading(()))
 
     def _open_rows(self, key: str, unit: str | None) -> tuple[list[int], set[int]]:
         """The rows that may be ruled on, and those of them whose opinion could not be read."""
@@ -299,6 +328,7 @@ class Decision(SQLModel, table=True):
         raise Invalid(f"“{key}”没有需要人工认定的表决票。", field="unit" if unit else "row")
 
     def _count(self, session: Session, ballots: BallotsReading, at: datetime) -> None:
+        must_have_closed(session, self, at)
         roster = self._roster(session)
         estate = session.get_one(Estate, self.estate_id)
         counted = tally(roster.reading(session, estate.name), self._as_ruled(ballots), window=self.window)
@@ -307,12 +337,20 @@ class Decision(SQLModel, table=True):
             session,
             Ballot,
             [
-                {"decision_id": self.id, "unit": line.unit, "owner": line.owner, "opinion": line.opinion,
-                 "received_at": line.received_at, "row": line.source_row}
+                {"decision_id": self.id, "unit": line.unit, "owner": line.owner, "opinion": self._shown(line.opinion),
+                 "received_at": line.received_at, "row": line.source_row, "set_aside": None}
                 for line in ballots.lines
+            ] + [
+                {"decision_id": self.id, "unit": one.unit, "owner": "", "opinion": self._shown(one.opinion),
+                 "received_at": one.received_at, "row": one.row, "set_aside": why}
+                for one, why in set_aside(session, self)
             ],
         )  # fmt: skip
         write(session, self, tally=counted.as_json(), counted_at=at, roster_id=roster.id)
+
+    def _shown(self, opinion: str) -> str:
+        """What lists of ballots say of an opinion: of an election nothing."""
+        return "" if self.kind == "election" else opinion
 
     def _as_ruled(self, ballots: BallotsReading) -> BallotsReading:
         """The ballots with what a person decided about some of them: that one counts whoever signed it, and no other does."""
@@ -354,7 +392,7 @@ class Decision(SQLModel, table=True):
 
 
 class Ballot(SQLModel, table=True):
-    """A ballot as it was handed in; whether it counted stands in its decision's tally."""
+    """A ballot as it was handed in; whether it counted stands in its decision's tally. Of an election without its opinion."""
 
     id: int | None = primary_key()
     decision_id: int = reference("decision.id")
@@ -363,6 +401,8 @@ class Ballot(SQLModel, table=True):
     opinion: str
     received_at: datetime | None = instant(nullable=True)
     row: int
+    set_aside: str | None = None
+    """Why a ballot cast electronically does not count: `superseded` by a later one of the unit, `late`."""
 
     __table_args__ = (Index("ix_ballot_decision_id_unit", "decision_id", "unit"),)
 

@@ -22,15 +22,18 @@ from models.access import (
 )
 from models.case import Case
 from models.decisions import MATTERS, Ballot, Decision, MotionKind, Roster
+from models.electronic import ElectronicVote
 from models.errors import Invalid
 from models.estate_roster import PROVISIONAL
 from models.fund_accounts import KINDS, accounts_of, fund_of, import_balances, import_deposits, postings_of
 from models.people import Person
+from models.reading import unit_label
 from models.tally import ARTICLE
 from models.territory import Estate
 
 from ..deps import Db, Me
 from ..estates import Key, Search, bounded, kept_by, rows_of
+from ..voting import workbook
 from .forms import Attempt, Typed, attempt, day_typed, text
 from .render import Here, page
 
@@ -48,6 +51,7 @@ DONE = {
     "ballots": "表决票已导入并计票。",
     "ruled": "认定已记下，已重新计票。",
     "counted": "已按现行名册重新计票。",
+    "tallied": "已计票。",
 }
 """What was just done, by the word that the address of the page to come back to holds."""
 
@@ -177,14 +181,44 @@ def rule(decision_id: Key, request: Request, session: Db, me: Me, here: Here, ty
 def count_again(decision_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
     decision = kept_by(session, me, decision_id)
     with attempt(session, typed) as tried:
+        done = "counted" if decision.tally else "tallied"
         decision.recount(session, by=me, at=here.now)
-        return _to(f"/decisions/{decision_id}?done=counted")
+        return _to(f"/decisions/{decision_id}?done={done}")
     return _decision_page(request, session, me, decision, "count", tried)
+
+
+@router.post("/decisions/{decision_id}/links")
+def open_electronic(decision_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    """Answers the slips as a download: links and codes are given out this once."""
+    decision = kept_by(session, me, decision_id)
+    with attempt(session, typed) as tried:
+        return workbook(request, decision, decision.open_electronic(session, by=me, at=here.now))
+    return _decision_page(request, session, me, decision, "links", tried)
+
+
+@router.post("/decisions/{decision_id}/links/renew")
+def reissue(decision_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    """Of the `unit`, or with `all` of every unit."""
+    decision = kept_by(session, me, decision_id)
+    with attempt(session, typed) as tried:
+        unit = None if "all" in typed else unit_label(text(typed, "unit")) or text(typed, "unit").strip()
+        return workbook(request, decision, decision.reissue(session, unit, by=me, at=here.now))
+    return _decision_page(request, session, me, decision, "renew", tried)
 
 
 @router.get("/cases/{number}/ballots")
 def read_vote(number: str, request: Request, session: Db, me: Me) -> HTMLResponse:
     return _vote_page(request, session, me, see(session, me, number))
+
+
+@router.post("/cases/{number}/electronic")
+def decision_of_case(number: str, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    """The decision of the vote that this case runs, to open its electronic vote there."""
+    case = see(session, me, number)
+    must_keep_roster(me, session.get_one(Estate, case.estate_id))
+    with attempt(session, typed) as tried:
+        return _to(f"/decisions/{Decision.of_case(session, case, by=me, at=here.now).id}#electronic")
+    return _vote_page(request, session, me, case, tried)
 
 
 @router.post("/cases/{number}/ballots")
@@ -253,6 +287,7 @@ def _decision_page(
     estate = session.get_one(Estate, decision.estate_id)
     roster = session.get(Roster, decision.roster_id) if decision.roster_id else None
     resting = decision.resting(session)
+    vote = ElectronicVote.of(session, decision)
     number = decision.case_id and session.scalar(select(col(Case.number)).where(col(Case.id) == decision.case_id))
     return page(
         request,
@@ -269,8 +304,12 @@ def _decision_page(
         may_keep=may_keep_roster(me, estate) and resting is None,
         ballots=rows_of(session, decision),
         handed_in=session.scalar(
-            select(func.count()).select_from(Ballot).where(col(Ballot.decision_id) == decision.id)
+            select(func.count())
+            .select_from(Ballot)
+            .where(col(Ballot.decision_id) == decision.id, col(Ballot.set_aside).is_(None))
         ),
+        vote=vote,
+        turnout=vote and vote.turnout(session, decision),
         names=_names(session, [decision.by_id, *(ruling["by"] for ruling in decision.rulings.values())]),
         opinions=OPINIONS,
         matters=MATTERS,
@@ -332,7 +371,7 @@ def _choice(written: str) -> tuple[int | None, Any]:
     if written == "none":
         return None, None
     row, _, opinion = written.partition(":")
-    if not row.isdecimal() or len(row) > 7 or opinion not in ("", *OPINIONS):
+    if not row.isdecimal() or len(row) > 8 or opinion not in ("", *OPINIONS):
         raise Invalid("请选择以哪一张票为准，或者选择都不计。", field="row")
     return int(row), opinion or None
 
