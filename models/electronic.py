@@ -379,7 +379,7 @@ def beside(session: Session, decision: "Decision", paper: BallotsReading) -> Bal
     owner = dict(
         session.execute(
             select(col(VoteLink.id), col(VoteLink.owner)).where(col(VoteLink.decision_id) == decision.id)
-        ).tuples()
+        ).tuples().all()
     )
     found = _sort_out(ballots, _close(decision))
     lines = (
