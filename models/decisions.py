@@ -15,7 +15,7 @@ from sqlmodel import Field, Session, SQLModel, col
 from .clock import Clock, running_clocks
 from .db import insert_rows, instant, jsonb, primary_key, reference, write
 from .documents import body_of, keep
-from .electronic import ElectronicVote, Slip, beside, must_have_closed, set_aside
+from .electronic import ElectronicVote, Slip, beside, chain_of, must_have_closed, set_aside
 from .errors import Conflict, Invalid
 from .estate_roster import Roster
 from .reading import Finding, Opinion, ballot_name
@@ -216,7 +216,10 @@ class Decision(SQLModel, table=True):
         write(session, self, filename=filename[:200], sha256=digest, rulings={})
         self._count(session, self._ballots(session, ballots), at)
         self._tell_case(
-            session, f"导入表决票（{len(ballots.lines)}张，文件 sha256：{digest}）。{self._in_short()}", by, at
+            session,
+            f"导入表决票（{len(ballots.lines)}张，文件 sha256：{digest}）。{chain_of(session, self)}{self._in_short()}",
+            by,
+            at,
         )
 
     def rule(
@@ -266,7 +269,7 @@ class Decision(SQLModel, table=True):
             raise Conflict("尚未导入表决票，没有可以重新计票的内容。")
         words = "计票" if self.tally is None else "按现行名册重新计票"
         self._count(session, self._ballots(session), at)
-        self._tell_case(session, f"{words}。{self._in_short()}", by, at)
+        self._tell_case(session, f"{words}。{chain_of(session, self)}{self._in_short()}", by, at)
 
     def open_electronic(self, session: Session, *, by: "Person | None", at: datetime) -> list[Slip]:
         """Let the owners vote electronically too: a slip for every unit, known to nobody afterwards.

@@ -377,9 +377,9 @@ def beside(session: Session, decision: "Decision", paper: BallotsReading) -> Bal
     if wrong := vote.broken(ballots):
         raise Conflict(f"{wrong}，不能计票，请系统管理员核查。", field="ballots")
     owner = dict(
-        session.execute(
-            select(col(VoteLink.id), col(VoteLink.owner)).where(col(VoteLink.decision_id) == decision.id)
-        ).tuples().all()
+        session.execute(select(col(VoteLink.id), col(VoteLink.owner)).where(col(VoteLink.decision_id) == decision.id))
+        .tuples()
+        .all()
     )
     found = _sort_out(ballots, _close(decision))
     lines = (
@@ -396,6 +396,12 @@ def set_aside(session: Session, decision: "Decision") -> list[tuple["ElectronicB
         return []
     found = _sort_out(vote.ballots(session), _close(decision))
     return [(one, "superseded") for one in found.superseded] + [(one, "late") for one in found.late]
+
+
+def chain_of(session: Session, decision: "Decision") -> str:
+    """For the ledger of the case, a sentence that pins the chain down: rewritten whole, it would have another end."""
+    vote = ElectronicVote.of(session, decision)
+    return f"收到电子票{vote.last_seq}张次，末张散列值：{vote.last_hash}。" if vote else ""
 
 
 def broken_votes(session: Session) -> list[tuple[str, str]]:

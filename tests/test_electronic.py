@@ -13,16 +13,20 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
+from typer.testing import CliRunner
 
 from api.auth import FAILURES
+from api.cli import app
 from api.embedded import Urls
 from models.case import events_of, verify
 from models.climb import climb
+from models.db import engine as engine_of
 from models.db import url_for
 from models.decisions import Decision
 from models.electronic import TRIES, ElectronicBallot, ElectronicVote, Slip, VoteLink, broken_votes
 from models.errors import Conflict, Invalid, NotFound
 from models.reading import ELECTRONIC
+from models.settings import settings
 
 from .door import Door
 from .make import Cast, at
@@ -281,6 +285,22 @@ def test_equal_ballots_have_unlike_receipts_and_each_is_found_again(scene: Scene
         assert found.hash == receipt and found.is_whole
     with pytest.raises(NotFound, match="没有这个回执"):
         ElectronicBallot.of_receipt(scene.session, "0" * 64)
+
+
+def test_the_command_line_names_a_ballot_that_was_changed(
+    own_database: Urls, tampered: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BANJIE_DATABASE_URL", own_database.app)
+    settings.cache_clear()
+    _, _, session = tampered("update electronic_ballot set opinion = 'abstain' where seq = 1")
+    session.close()
+    answer = CliRunner().invoke(app, ["verify"])
+    told = json.loads(CliRunner().invoke(app, ["verify", "--json"]).stdout)
+    engine_of(own_database.app).dispose()
+    monkeypatch.undo()
+    settings.cache_clear()
+    assert answer.exit_code == 1 and "电子投票：1栋0101的电子票第1号（第1张）被改动" in answer.stdout
+    assert len(told["votes"]) == 1 and told["broken"] == []
 
 
 @pytest.fixture
@@ -570,7 +590,11 @@ def test_the_vote_of_a_case_is_held_electronically_and_stands_in_its_ledger(sess
     decision.recount(session, by=cast.agent, at=at("2026-10-15 09:10"))
     cast.fires(case, "committee", "passed", "2026-10-15 10:00")
     notes = [event.note or "" for event in events_of(session, case) if event.name == "note"]
-    assert notes == ["开通电子投票：6个单元各发一个链接和验证码。", "计票。计票结果：通过。"]
+    vote = ElectronicVote.of(session, decision)
+    assert vote and notes == [
+        "开通电子投票：6个单元各发一个链接和验证码。",
+        f"计票。收到电子票5张次，末张散列值：{vote.last_hash}。计票结果：通过。",
+    ]
     assert verify(events_of(session, case)) is None
     assert VoteLink.of(session, slips[5].token).cast(session, "agree", at("2026-10-15 11:00")).is_late(decision)
 
