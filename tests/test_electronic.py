@@ -457,7 +457,14 @@ def test_a_vote_lived_through_at_the_doors(door: Door) -> None:
     assert done.status_code == 303 and re.fullmatch(r"/v/receipt/[0-9a-f]{64}", done.headers["location"])
     receipt = voter.get(done.headers["location"])
     assert "表决票已收到" in receipt.text and "可在截止前修改" in receipt.text and "1栋0101" in receipt.text
-    assert done.headers["location"].rpartition("/")[2] in receipt.text and "同意" not in receipt.text
+    written = done.headers["location"].rpartition("/")[2]
+    assert written in receipt.text and "同意" not in receipt.text
+    assert 'name="receipt"' in voter.get("/v/receipt").text
+    found = voter.get("/v/receipt", params={"receipt": f" {written[:30]} {written[30:]} "})
+    assert (found.status_code, found.headers["location"]) == (303, done.headers["location"])
+    assert (
+        voter.get("/v/receipt", params={"receipt": "../../signin"}).headers["location"].startswith("/v/receipt/..%2F")
+    )
     casts(voter, slips["1栋0102"], "disagree")
     assert "本户已在" in voter.get(path).text and "不同意" not in voter.get(path).text.partition("<form")[0]
 

@@ -3,6 +3,8 @@
 A form from elsewhere could do nothing here: the browser brings nothing along, and both secrets stand in the request itself.
 """
 
+from urllib.parse import quote
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlmodel import Session
@@ -20,6 +22,15 @@ from .render import Here, Office, page
 
 router = APIRouter(prefix="/v")
 LOCKED = "验证码输错次数过多，这个链接已经锁定。请联系发放投票单的单位补发。"
+
+
+@router.get("/receipt")
+def find_receipt(request: Request, receipt: str = "") -> Response:
+    """A receipt as it was written down or pasted. No link's token is this short."""
+    plain = "".join(receipt.split())
+    return (
+        RedirectResponse(f"/v/receipt/{quote(plain, safe='')}", 303) if plain else page(request, "vote/find.html", None)
+    )
 
 
 @router.get("/{token}")
