@@ -37,6 +37,7 @@ from . import (
     people,
     proposals,
     reference,
+    voting,
 )
 from . import health as clock_health
 from .deps import Db, login_of
@@ -78,6 +79,7 @@ def create_app(database_url: str | None = None) -> FastAPI:
         cases,
         desk,
         estates,
+        voting,
         evaluations,
         fund,
         attachments,

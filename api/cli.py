@@ -216,28 +216,34 @@ def papers_command(
 
 @app.command()
 def verify(as_json: Json = False) -> None:
-    """核对全部案件的记录链和维修资金账；有断裂或不平的逐件列出，退出状态为 1。"""
+    """核对全部案件的记录链、维修资金账和电子投票；有断裂或不平的逐件列出，退出状态为 1。"""
     from models.audit import audit
     from models.db import transaction
+    from models.electronic import broken_votes
     from models.fund_accounts import unbalanced
 
     from .setup import office
 
     with office() as urls, transaction(urls.app) as session:
-        found, funds = audit(session), unbalanced(session)
+        found, funds, votes = audit(session), unbalanced(session), broken_votes(session)
     if as_json:
         broken = [{"number": number, "sentence": wrong} for number, wrong in found.broken]
         wrong_funds = [{"estate": name, "sentence": wrong} for name, wrong in funds]
-        told = {"cases": found.cases, "events": found.events, "broken": broken, "funds": wrong_funds}
+        wrong_votes = [{"decision": title, "sentence": wrong} for title, wrong in votes]
+        told = {
+            "cases": found.cases, "events": found.events, "broken": broken, "funds": wrong_funds, "votes": wrong_votes,
+        }  # fmt: skip
         print(json.dumps(told, ensure_ascii=False))
     else:
         for number, wrong in found.broken:
             print(f"{number}：{wrong}")
         for name, wrong in funds:
             print(f"{name}的维修资金账：{wrong}")
+        for title, wrong in votes:
+            print(f"{title}的电子投票：{wrong}")
         whole = f"{len(found.broken)} 件断裂" if found.broken else "全部完好"
         print(f"案件 {found.cases} 件，记录 {found.events} 条，{whole}。")
-    if found.broken or funds:
+    if found.broken or funds or votes:
         raise typer.Exit(1)
 
 

@@ -91,14 +91,14 @@ def me(request: Request, session: Db, at: Now, csrf: Annotated[str, Depends(csrf
 Me = Annotated[Person, Depends(me)]
 
 
-def refuse_foreign(request: Request) -> None:
+def refuse_foreign(request: Request, sentence: str = "请求来自其他网站，请从本系统的登录页面登录。") -> None:
     """Raise `Forbidden` for a form that another website made: what a browser says where there is no token yet."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     # browsers tell the site only to https and to this machine; the origin of a form they tell everywhere
     if site not in (None, "same-origin", "none") or (
         site is None and origin and urlsplit(origin).netloc != request.headers.get("host")
     ):
-        raise Forbidden("请求来自其他网站，请从本系统的登录页面登录。")
+        raise Forbidden(sentence)
 
 
 def hashed(secret: str) -> str:

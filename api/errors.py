@@ -33,6 +33,11 @@ def _refused(request: Request, refused: Refused) -> Response:
     return answer(request, refused)
 
 
+def shown_path(path: str) -> str:
+    """A path as logs may hold it: what stands behind `/v/` opens a vote."""
+    return "/v/…" if path.startswith("/v/") else path
+
+
 def is_page(request: Request) -> bool:
     return not request.url.path.startswith(FOR_PROGRAMS)
 
@@ -106,7 +111,7 @@ def _database(request: Request, error: DBAPIError) -> Response:
     if isinstance(error.orig, DeadlockDetected | SerializationFailure | LockNotAvailable):
         return answer(request, Conflict("其他人正在同时办理，请稍后重试。"))
     if isinstance(error, IntegrityError):
-        log.error("refused by the database", path=request.url.path, error=type(error.orig).__name__)
+        log.error("refused by the database", path=shown_path(request.url.path), error=type(error.orig).__name__)
         return answer(request, Conflict("同时有人提交了同样或有关的内容，请刷新后重试。"))
     if isinstance(error.orig, NumericValueOutOfRange):
         return answer(request, Invalid("数字超出可以处理的范围，请核对。"))
@@ -128,7 +133,7 @@ def _unwritable(request: Request, error: Exception) -> Response:
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("unexpected", method=request.method, path=request.url.path, exc_info=error)
+    log.error("unexpected", method=request.method, path=shown_path(request.url.path), exc_info=error)
     failed = _with_status(500, "系统出错，所填内容没有保存；请稍后重试，仍不行请联系系统管理员。")
     failed.title = "系统出错"
     return answer(request, failed)

@@ -18,8 +18,10 @@ from models import estates as told
 from models.access import may_keep_roster, must_keep_roster, see, see_decision, see_estate
 from models.case import Case
 from models.decisions import Ballot, Decision, Doubt, MotionKind, Roster
+from models.electronic import ElectronicVote
 from models.errors import NotFound
 from models.people import Person
+from models.reading import ELECTRONIC
 from models.roster import masked_name
 from models.settings import settings
 from models.territory import Estate
@@ -57,7 +59,7 @@ class Ruling(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     unit: str | None = Field(default=None, max_length=40)
-    row: int | None = Field(default=None, ge=1, le=1_000_000)
+    row: int | None = Field(default=None, ge=1, lt=2 * ELECTRONIC)
     opinion: Literal["agree", "disagree", "abstain"] | None = None
     """Of an election it is answered nowhere."""
     reason: str = Field(max_length=400)
@@ -226,7 +228,10 @@ def upload_ballots(
 
 @router.get("/decisions/{decision_id}/ballots")
 def list_ballots(decision_id: Key, session: Db, me: Me, after: After = 0, limit: Limit = 50) -> dict[str, Any]:
-    """The ballots as they were handed in, in the file's order; owners masked. Of an election `opinion` is null."""
+    """The ballots as they were handed in, in the file's order, and those cast electronically by number; owners masked.
+
+    `set_aside`: why one cast electronically does not count (`superseded`, `late`). Of an election `opinion` is null.
+    """
     decision = see_decision(session, me, decision_id)
     rows = session.scalars(
         select(Ballot)
@@ -340,7 +345,7 @@ def roster_json(session: Session, roster: Roster) -> dict[str, Any]:
 
 
 def decision_json(session: Session, me: Person, decision: Decision) -> dict[str, Any]:
-    """`_in_short`, the whole tally, and what a person must rule on with the ballots to choose from."""
+    """`_in_short`, the whole tally, and what a person must rule on with the ballots to choose from. `electronic` as `turnout`."""
     estate = session.get_one(Estate, decision.estate_id)
     rows, resting = rows_of(session, decision), decision.resting(session)
     return (
@@ -363,17 +368,28 @@ def decision_json(session: Session, me: Person, decision: Decision) -> dict[str,
             ],
             "recount": decision.recount_asked and recount_json(session, decision.recount_asked),
             "recounts": [recount_json(session, one) for one in decision.recounts or []],
+            "electronic": turnout(session, decision),
             "frozen_by": resting and resting.number,
             "may_rule": may_keep_roster(me, estate),
         }
     )
 
 
+def turnout(session: Session, decision: Decision) -> dict[str, Any] | None:
+    """How many have voted electronically, and since when they may; null where nobody may."""
+    vote = ElectronicVote.of(session, decision)
+    if vote is None:
+        return None
+    return {"opened_at": instant(vote.opened_at)} | vote.turnout(session, decision).as_json()
+
+
 def rows_of(session: Session, decision: Decision) -> dict[int, Ballot]:
     """The ballots that are or were in doubt, by their row."""
     wanted = {row for doubt in decision.doubts for row in doubt.rows}
     wanted |= {row for ruling in decision.rulings.values() for row in ruling["rows"]}
-    found = select(Ballot).where(col(Ballot.decision_id) == decision.id, col(Ballot.row).in_(wanted))
+    found = select(Ballot).where(
+        col(Ballot.decision_id) == decision.id, col(Ballot.row).in_(wanted), col(Ballot.set_aside).is_(None)
+    )
     return {ballot.row: ballot for ballot in session.scalars(found)} if wanted else {}
 
 
@@ -384,6 +400,7 @@ def ballot_json(ballot: Ballot) -> dict[str, Any]:
         "opinion": ballot.opinion,
         "received_at": instant(ballot.received_at),
         "row": ballot.row,
+        "set_aside": ballot.set_aside,
     }
 
 

@@ -21,7 +21,7 @@ from models.health import gauges, pulse
 from models.lateness import BOUNDS, Histogram, histograms
 from models.settings import settings
 
-from .errors import answer
+from .errors import answer, shown_path
 
 POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 """No inline script or style, nothing from anywhere else."""
@@ -150,7 +150,12 @@ class Headers:
         yield "Content-Security-Policy", POLICY
         yield "X-Content-Type-Options", "nosniff"
         yield "X-Frame-Options", "DENY"
-        yield "Referrer-Policy", "same-origin"
+        if scope["path"].startswith("/v/"):
+            # the address of a vote opens it: no page is told it, ours neither
+            yield "Referrer-Policy", "strict-origin"
+            yield "X-Robots-Tag", "noindex, nofollow"
+        else:
+            yield "Referrer-Policy", "same-origin"
         yield "Cross-Origin-Opener-Policy", "same-origin"
         yield "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
         if settings().mode == "production":
@@ -197,7 +202,7 @@ class Measured:
             return
         me = scope.get("state", {}).get("me")
         log.info(
-            "request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1),
+            "request", method=scope["method"], path=shown_path(scope["path"]), status=status, ms=round(seconds * 1000, 1),
             person=me.id if me else None,
         )  # fmt: skip
 

@@ -107,3 +107,41 @@ create trigger refuse_change before update or delete on evaluation_score for eac
 UNKEEP_SCORES = """
 drop trigger refuse_change on evaluation_score;
 """
+
+KEEP_VOTES = """
+create trigger refuse_change before update or delete on electronic_ballot for each row execute function refuse_change();
+create trigger refuse_truncate before truncate on electronic_ballot for each statement execute function refuse_change();
+create trigger refuse_delete before delete on electronic_vote for each row execute function refuse_change();
+create trigger refuse_delete before delete on vote_link for each row execute function refuse_change();
+
+create function guard_vote() returns trigger language plpgsql as $$
+begin
+  if (to_jsonb(new) - '{last_seq,last_hash}'::text[]) is distinct from (to_jsonb(old) - '{last_seq,last_hash}'::text[])
+     or new.last_seq <= old.last_seq then
+    raise exception 'an electronic vote only takes further ballots' using errcode = 'insufficient_privilege';
+  end if;
+  return new;
+end $$;
+create trigger guard_vote before update on electronic_vote for each row execute function guard_vote();
+
+create function guard_link() returns trigger language plpgsql as $$
+begin
+  if (to_jsonb(new) - '{wrong,revoked_at}'::text[]) is distinct from (to_jsonb(old) - '{wrong,revoked_at}'::text[])
+     or new.wrong < old.wrong or old.revoked_at is not null then
+    raise exception 'a link to a vote is revoked, never changed' using errcode = 'insufficient_privilege';
+  end if;
+  return new;
+end $$;
+create trigger guard_link before update on vote_link for each row execute function guard_link();
+"""
+"""Electronic ballots are cast and stay; a link counts wrong codes and is revoked once, and is never given to anybody else."""
+
+UNKEEP_VOTES = """
+drop trigger guard_link on vote_link;
+drop trigger guard_vote on electronic_vote;
+drop function guard_link, guard_vote;
+drop trigger refuse_delete on vote_link;
+drop trigger refuse_delete on electronic_vote;
+drop trigger refuse_truncate on electronic_ballot;
+drop trigger refuse_change on electronic_ballot;
+"""

@@ -16,6 +16,7 @@ from sqlmodel import Field, Session, SQLModel, col
 from .clock import Clock, running_clocks
 from .db import insert_rows, instant, jsonb, primary_key, reference, write
 from .documents import body_of, keep
+from .electronic import ElectronicVote, Slip, beside, chain_of, must_have_closed, set_aside
 from .errors import Conflict, Forbidden, Invalid
 from .estate_roster import Roster
 from .people import Person
@@ -267,9 +268,12 @@ class Decision(SQLModel, table=True):
         if not self.is_secret and is_secret_file(session, digest):
             raise Conflict("这是选举的表决票，不能再作为其他事项的表决票导入。", field="ballots")
         write(session, self, filename=filename[:200], sha256=digest, rulings={}, read_as=None)
-        self._count(session, ballots, at)
+        self._count(session, self._ballots(session, ballots), at)
         self._tell_case(
-            session, f"导入表决票（{len(ballots.lines)}张，文件 sha256：{digest}）。{self._in_short()}", by, at
+            session,
+            f"导入表决票（{len(ballots.lines)}张，文件 sha256：{digest}）。{chain_of(session, self)}{self._in_short()}",
+            by,
+            at,
         )
 
     def rule(
@@ -292,7 +296,7 @@ class Decision(SQLModel, table=True):
         if not reason.strip():
             raise Invalid("认定须写明理由。", field="reason")
         self._keep_secret(reason)
-        if self.sha256 is None:
+        if self.tally is None:
             raise Conflict("尚未导入表决票，没有需要认定的内容。")
         key = _key(unit, () if row is None else (row,))
         rows, unread = self._open_rows(key, unit)
@@ -321,20 +325,20 @@ class Decision(SQLModel, table=True):
         self._tell_case(session, f"认定{key}{said}：{ruling['reason']}。{self._in_short()}", by, at)
 
     def recount(self, session: Session, *, by: Person | None, at: datetime, reason: str = "") -> None:
-        """Count the ballots taken before once more, by the roster now in use; what was ruled stays ruled.
+        """Count the ballots taken before, and those cast electronically, by the roster now in use; what was ruled stays ruled.
 
-        Of an election the first person asks, with a `reason`, and nothing changes; another confirms what was asked for (this,
-        or other ballots), and then it is counted. Raises `Forbidden` where both are one. Before the vote has closed there is no
-        result to guard, and one person is enough.
+        Of an election that was counted before the first person asks, with a `reason`, and nothing changes; another confirms what
+        was asked for (this, or other ballots), and then it is counted. Raises `Forbidden` where both are one. Before the vote has
+        closed there is no result to guard, and one person is enough.
         """
         self._hold(session)
-        if self.sha256 is None:
+        if self.sha256 is None and ElectronicVote.of(session, self) is None:
             raise Conflict("尚未导入表决票，没有可以重新计票的内容。")
         asked = self.recount_asked
-        if self.is_secret and asked is None and not self.is_interim:
+        if self.is_secret and asked is None and self.tally is not None and not self.is_interim:
             self._ask(session, "count", reason, by, at)
             return
-        what = "按现行名册重新计票"
+        what = "计票" if self.tally is None else "按现行名册重新计票"
         if asked is not None:
             first = session.get_one(Person, asked["by"])
             if by is None or by.id == first.id:
@@ -345,7 +349,7 @@ class Decision(SQLModel, table=True):
                 write(session, self, filename=asked["filename"], sha256=asked["sha256"], rulings={}, read_as=None)
             what = f"{what}（{first.name}申请，{by.name}确认；理由：{asked['reason']}）"
         self._count(session, self._ballots(session), at)
-        self._tell_case(session, f"{what}。{self._in_short()}", by, at)
+        self._tell_case(session, f"{what}。{chain_of(session, self)}{self._in_short()}", by, at)
 
     def withdraw_recount(self, session: Session, *, by: Person, at: datetime) -> None:
         """Nothing comes of what was asked for: whoever asked takes it back, or somebody else declines to confirm it."""
@@ -355,6 +359,32 @@ class Decision(SQLModel, table=True):
             raise Conflict("没有等待确认的重新计票申请，可能已经确认、撤回，或者已因另行计票失效。")
         self._end(session, "withdrawn", by, at)
         self._tell_case(session, f"撤回重新计票的申请：{asked['reason']}。", by, at)
+
+    def open_electronic(self, session: Session, *, by: Person | None, at: datetime) -> list[Slip]:
+        """Let the owners vote electronically too: a slip for every unit, known to nobody afterwards.
+
+        Raises `Conflict`: without both days of the vote or a roster, after the last day, once ballots were counted, a second time,
+        and where candidates are voted on one by one.
+        """
+        self._hold(session)
+        if self.candidates:
+            raise Conflict("逐名候选人表决的选举请用表决票，不能开通电子投票。")
+        _, slips = ElectronicVote.open(session, self, by=by, at=at)
+        self._tell_case(session, f"开通电子投票：{len(slips)}个单元各发一个链接和验证码。", by, at)
+        return slips
+
+    def reissue(self, session: Session, unit: str | None, *, by: Person | None, at: datetime) -> list[Slip]:
+        """The link of `unit` anew, or of all; the former ones open nothing any more, and what was cast by them stays cast.
+
+        Raises `Invalid` (`unit`) for a unit that does not vote, `Conflict` after the close or where nobody votes electronically.
+        """
+        self._hold(session)
+        vote = ElectronicVote.of(session, self)
+        if vote is None:
+            raise Conflict("本次表决还没有开通电子投票。")
+        slips = vote.reissue(session, self, unit, by=by, at=at)
+        self._tell_case(session, f"补发{unit or f'全部{len(slips)}个单元'}的电子投票链接，原链接作废。", by, at)
+        return slips
 
     # --- how it is done ---
 
@@ -401,9 +431,11 @@ class Decision(SQLModel, table=True):
             raise Conflict("本小区还没有业主名册，请先导入名册再导入表决票。", field="roster")
         return roster
 
-    def _ballots(self, session: Session) -> BallotsReading:
-        assert self.sha256 is not None
-        return self._read(body_of(session, self.sha256), self.filename or "")
+    def _ballots(self, session: Session, paper: BallotsReading | None = None) -> BallotsReading:
+        """All ballots: those on paper, unless they are given as the file holds them, and those cast electronically."""
+        if paper is None and self.sha256:
+            paper = self._read(body_of(session, self.sha256), self.filename or "")
+        return beside(session, self, paper or BallotsReading(()))
 
     def _read(self, data: bytes, filename: str) -> BallotsReading:
         limit = settings().upload_limit
@@ -419,6 +451,7 @@ class Decision(SQLModel, table=True):
         raise Invalid(f"“{key}”没有需要人工认定的表决票。", field="unit" if unit else "row")
 
     def _count(self, session: Session, ballots: BallotsReading, at: datetime) -> None:
+        must_have_closed(session, self, at)
         roster = self._roster(session)
         estate = session.get_one(Estate, self.estate_id)
         counted = tally(roster.reading(session, estate.name), self._as_ruled(ballots), window=self.window)
@@ -428,10 +461,13 @@ class Decision(SQLModel, table=True):
             session,
             Ballot,
             [
-                {"decision_id": self.id, "unit": line.unit, "owner": line.owner,
-                 "opinion": None if self.is_secret else line.opinion,
-                 "received_at": line.received_at, "row": line.source_row}
+                {"decision_id": self.id, "unit": line.unit, "owner": line.owner, "opinion": self._shown(line.opinion),
+                 "received_at": line.received_at, "row": line.source_row, "set_aside": None}
                 for line in ballots.lines
+            ] + [
+                {"decision_id": self.id, "unit": one.unit, "owner": "", "opinion": self._shown(one.opinion),
+                 "received_at": one.received_at, "row": one.row, "set_aside": why}
+                for one, why in set_aside(session, self)
             ],
         )  # fmt: skip
         told = counted.as_secret_json(interim=interim) if self.is_secret else counted.as_json()
@@ -441,6 +477,10 @@ class Decision(SQLModel, table=True):
         """Raise what counting these ballots would raise."""
         estate = session.get_one(Estate, self.estate_id)
         tally(self._roster(session).reading(session, estate.name), ballots, window=self.window)
+
+    def _shown(self, opinion: str | None) -> str | None:
+        """What lists of ballots say of an opinion: of an election nothing."""
+        return None if self.is_secret else opinion
 
     def _as_ruled(self, ballots: BallotsReading) -> BallotsReading:
         """The ballots with what a person decided about some of them: that one counts whoever signed it, and no other does."""
@@ -486,7 +526,7 @@ class Decision(SQLModel, table=True):
 
 
 class Ballot(SQLModel, table=True):
-    """A ballot as it was handed in; whether it counted stands in its decision's tally."""
+    """A ballot as it was handed in; whether it counted stands in its decision's tally. Of an election without its opinion."""
 
     id: int | None = primary_key()
     decision_id: int = reference("decision.id")
@@ -496,6 +536,8 @@ class Ballot(SQLModel, table=True):
     """Null of an election."""
     received_at: datetime | None = instant(nullable=True)
     row: int
+    set_aside: str | None = None
+    """Why a ballot cast electronically does not count: `superseded` by a later one of the unit, `late`."""
 
     __table_args__ = (Index("ix_ballot_decision_id_unit", "decision_id", "unit"),)
 

@@ -10,6 +10,7 @@ from . import (
     decisions,
     documents,
     editions,
+    electronic,
     evaluation,
     fund_accounts,
     jobs,
@@ -30,6 +31,6 @@ from . import (
 METADATA = SQLModel.metadata
 
 __all__ = [
-    "METADATA", "agenda", "case", "clock", "committees", "decisions", "documents", "editions", "evaluation", "fund_accounts", "jobs", "lateness", "links", "meetings", "messages", "notices", "office", "people",
+    "METADATA", "agenda", "case", "clock", "committees", "decisions", "documents", "editions", "electronic", "evaluation", "fund_accounts", "jobs", "lateness", "links", "meetings", "messages", "notices", "office", "people",
     "proposals", "publicity", "rules", "signin", "territory",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from typing import Any
 import pypdfium2
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from python_calamine import CalamineWorkbook
 from sqlalchemy import create_engine, select
 from sqlmodel import Session, col
 
@@ -26,6 +27,7 @@ from api.embedded import free_port, running
 from models.case import Case, events_of, verify
 from models.clock import Clock
 from models.db import url_for
+from models.electronic import broken_votes
 from models.office import office_now, set_office_clock
 from models.worktime import OFFICE_ZONE
 
@@ -358,7 +360,54 @@ def test_8_the_stranger_is_told_there_is_no_such_case(people: Any) -> None:
     assert "莲花北村" not in page.inner_text("#content")
 
 
-def test_9_every_ledger_is_whole_in_the_end(office: Office) -> None:
+def test_9_an_owner_votes_on_a_telephone_without_any_script(office: Office, people: Any, browser: Browser) -> None:
+    agent, today = people("agent"), office.now().date()
+    page = agent.goes("/estates")
+    page.click("text=莲花北村")
+    page.click("#new-decision summary")
+    page.fill("#decision-form [name=title]", "更换2栋电梯曳引机并翻修机房屋面")
+    page.fill("#decision-form [name=window_from]", f"{today}")
+    page.fill("#decision-form [name=window_to]", f"{today + timedelta(days=7)}")
+    page.click("#decision-submit")
+    page.wait_for_url(re.compile("/decisions/"))
+    agent.shows("9-not-opened")
+    with page.expect_download() as taken:
+        page.click("#electronic-open")
+    rows = CalamineWorkbook.from_path(str(taken.value.path())).get_sheet_by_index(0).to_python()
+    assert len(rows) == 314
+    unit, link, code = str(rows[2][1]), str(rows[2][3]), str(rows[2][4])
+
+    context = browser.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN", java_script_enabled=False)
+    phone = context.new_page()
+    phone.goto(link, wait_until="networkidle")
+    assert unit in phone.inner_text("main")
+    assert phone.locator("html").bounding_box()["width"] == 390  # type: ignore[index]
+    phone.screenshot(path=SHOTS / "9-ballot-390.png", full_page=True)
+    phone.click("text=不同意")
+    phone.fill("#code", str(int(code) % 899_999 + 100_000))
+    phone.click("#cast")
+    assert "验证码不正确" in phone.inner_text("#refusal") and phone.is_checked("[value=disagree]")
+    phone.screenshot(path=SHOTS / "9-refused-390.png", full_page=True)
+    phone.click("label:has([value=agree])")
+    phone.fill("#code", code)
+    phone.click("#cast")
+    phone.wait_for_url(re.compile("/v/receipt/[0-9a-f]{64}$"))
+    told = phone.inner_text("main")
+    assert "表决票已收到" in told and "可在截止前修改" in told and "同意" not in told
+    phone.screenshot(path=SHOTS / "9-receipt-390.png", full_page=True)
+    context.close()
+
+    page.reload()
+    assert "截止前可改票" in page.inner_text("#electronic")
+    assert page.inner_text("#turnout tbody tr:first-child td") == "1"
+    agent.shows("9-turnout")
+    phone_of_staff = people("agent", 390)
+    phone_of_staff.goes(page.url.removeprefix(office.base))
+    phone_of_staff.shows("9-turnout-390")
+
+
+def test_10_every_ledger_is_whole_in_the_end(office: Office) -> None:
     with Session(office.engine) as session:
+        assert broken_votes(session) == []
         for case in session.scalars(select(Case)):
             assert verify(events_of(session, case)) is None

@@ -16,6 +16,7 @@ from . import (
     proposals,
     reference,
     signin,
+    voting,
 )
 from .render import office
 
@@ -34,5 +35,6 @@ for part in (
     reference,
     proposals,
     jobs,
+    voting,
 ):
     router.include_router(part.router)

@@ -23,15 +23,18 @@ from models.access import (
 )
 from models.case import Case
 from models.decisions import MATTERS, Ballot, Decision, MotionKind, Roster
+from models.electronic import ElectronicVote
 from models.errors import Invalid
 from models.estate_roster import PROVISIONAL
 from models.fund_accounts import KINDS, accounts_of, fund_of, import_balances, import_deposits, postings_of
 from models.people import Person
+from models.reading import unit_label
 from models.tally import ARTICLE
 from models.territory import Estate
 
 from ..deps import Db, Me
 from ..estates import Key, Search, bounded, kept_by, recount_json, rows_of
+from ..voting import workbook
 from .forms import Attempt, Typed, attempt, day_typed, text
 from .render import Here, page
 
@@ -52,6 +55,7 @@ DONE = {
     "asked": "申请已记下，现在的结果不变；请第二人打开本页确认。",
     "confirmed": "已由第二人确认，重新计票。",
     "withdrawn": "申请已撤回，结果不变。",
+    "tallied": "已计票。",
 }
 """What was just done, by the word that the address of the page to come back to holds."""
 
@@ -182,9 +186,9 @@ def rule(decision_id: Key, request: Request, session: Db, me: Me, here: Here, ty
 def count_again(decision_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
     decision = kept_by(session, me, decision_id)
     with attempt(session, typed) as tried:
-        second = decision.recount_asked is not None
+        first, second = decision.tally is None, decision.recount_asked is not None
         decision.recount(session, by=me, at=here.now, reason=text(typed, "reason"))
-        done = "asked" if decision.recount_asked else "confirmed" if second else "counted"
+        done = "asked" if decision.recount_asked else "tallied" if first else "confirmed" if second else "counted"
         return _to(f"/decisions/{decision_id}?done={done}")
     return _decision_page(request, session, me, decision, "count", tried)
 
@@ -198,9 +202,38 @@ def withdraw_count(decision_id: Key, request: Request, session: Db, me: Me, here
     return _decision_page(request, session, me, decision, "withdrawal", tried)
 
 
+@router.post("/decisions/{decision_id}/links")
+def open_electronic(decision_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    """Answers the slips as a download: links and codes are given out this once."""
+    decision = kept_by(session, me, decision_id)
+    with attempt(session, typed) as tried:
+        return workbook(request, decision, decision.open_electronic(session, by=me, at=here.now))
+    return _decision_page(request, session, me, decision, "links", tried)
+
+
+@router.post("/decisions/{decision_id}/links/renew")
+def reissue(decision_id: Key, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    """Of the `unit`, or with `all` of every unit."""
+    decision = kept_by(session, me, decision_id)
+    with attempt(session, typed) as tried:
+        unit = None if "all" in typed else unit_label(text(typed, "unit")) or text(typed, "unit").strip()
+        return workbook(request, decision, decision.reissue(session, unit, by=me, at=here.now))
+    return _decision_page(request, session, me, decision, "renew", tried)
+
+
 @router.get("/cases/{number}/ballots")
 def read_vote(number: str, request: Request, session: Db, me: Me) -> HTMLResponse:
     return _vote_page(request, session, me, see(session, me, number))
+
+
+@router.post("/cases/{number}/electronic")
+def decision_of_case(number: str, request: Request, session: Db, me: Me, here: Here, typed: Typed) -> Response:
+    """The decision of the vote that this case runs, to open its electronic vote there."""
+    case = see(session, me, number)
+    must_keep_roster(me, session.get_one(Estate, case.estate_id))
+    with attempt(session, typed) as tried:
+        return _to(f"/decisions/{Decision.of_case(session, case, by=me, at=here.now).id}#electronic")
+    return _vote_page(request, session, me, case, tried)
 
 
 @router.post("/cases/{number}/ballots")
@@ -269,6 +302,7 @@ def _decision_page(
     estate = session.get_one(Estate, decision.estate_id)
     roster = session.get(Roster, decision.roster_id) if decision.roster_id else None
     resting = decision.resting(session)
+    vote = ElectronicVote.of(session, decision)
     number = decision.case_id and session.scalar(select(col(Case.number)).where(col(Case.id) == decision.case_id))
     return page(
         request,
@@ -285,8 +319,12 @@ def _decision_page(
         may_keep=may_keep_roster(me, estate) and resting is None,
         ballots=rows_of(session, decision),
         handed_in=session.scalar(
-            select(func.count()).select_from(Ballot).where(col(Ballot.decision_id) == decision.id)
+            select(func.count())
+            .select_from(Ballot)
+            .where(col(Ballot.decision_id) == decision.id, col(Ballot.set_aside).is_(None))
         ),
+        vote=vote,
+        turnout=vote and vote.turnout(session, decision),
         names=_names(session, [decision.by_id, *(ruling["by"] for ruling in decision.rulings.values())]),
         asked=decision.recount_asked and recount_json(session, decision.recount_asked),
         is_mine=bool(decision.recount_asked and decision.recount_asked["by"] == me.id),
@@ -351,7 +389,7 @@ def _choice(written: str) -> tuple[int | None, Any]:
     if written == "none":
         return None, None
     row, _, opinion = written.partition(":")
-    if not row.isdecimal() or len(row) > 7 or opinion not in ("", *OPINIONS):
+    if not row.isdecimal() or len(row) > 8 or opinion not in ("", *OPINIONS):
         raise Invalid("请选择以哪一张票为准，或者选择都不计。", field="row")
     return int(row), opinion or None
 

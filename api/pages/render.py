@@ -113,7 +113,9 @@ def page(request: Request, name: str, me: Person | None, *, status: int = 200, *
 
 def refusal(request: Request, refused: Refused, me: Person | None = None) -> HTMLResponse:
     """A page that says why not, where there is no form to say it in."""
-    return page(request, "refused.html", me, status=refused.status, refused=refused)
+    # whoever votes has no account and nowhere else to go
+    name = "vote/refused.html" if request.url.path.startswith("/v/") else "refused.html"
+    return page(request, name, me, status=refused.status, refused=refused)
 
 
 @cache

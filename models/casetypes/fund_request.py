@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from statemachine import Event
 
 from ..decisions import decision_for, held
+from ..electronic import ElectronicVote
 from ..fund_charges import EVERYBODY
 from ..money import yuan
 from ..people import Desk
@@ -397,6 +398,8 @@ class FundRequest(Payments, CaseType):
         decision = decision_for(move.session, move.case, hold=move.facts is not None)
         if decision and decision.undecided:
             return decision.why_not()
+        if decision and decision.tally is None and ElectronicVote.of(move.session, decision):
+            return "电子投票已经截止，还没有计票，请先计票。"
         return "计票结果为通过，不能认定未通过。" if decision and decision.passed else None
 
     def first_amount_wrong(self, move: Move) -> str | None:
