@@ -290,6 +290,7 @@ def test_the_command_prints_the_keys_others_script_against() -> None:
         "rows": [45, 46],
         "unit": "1栋1102",
         "source": "roster",
+        "units": [],
     }
 
 
