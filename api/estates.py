@@ -21,6 +21,7 @@ from models.decisions import Ballot, Decision, Doubt, MotionKind, Roster
 from models.errors import NotFound
 from models.people import Person
 from models.roster import masked_name
+from models.scope import EVERYBODY
 from models.settings import settings
 from models.territory import Estate
 
@@ -43,6 +44,9 @@ class NewDecision(BaseModel):
 
     title: str = Field(max_length=200)
     kind: MotionKind = "ordinary"
+    scope: str = Field(
+        default=EVERYBODY, max_length=2000, pattern=r"^[^\x00]*$", description="全体业主，或者楼栋、单元、房号"
+    )
     window_from: date | None = None
     window_to: date | None = None
 
@@ -352,6 +356,7 @@ def _in_short(decision: Decision) -> dict[str, Any]:
         "estate": decision.estate_id,
         "title": decision.title,
         "kind": decision.kind,
+        "scope": decision.scope,
         "window_from": decision.window_from,
         "window_to": decision.window_to,
         "made_at": instant(decision.made_at),

@@ -26,6 +26,7 @@ from models.errors import Invalid
 from models.estate_roster import PROVISIONAL
 from models.fund_accounts import KINDS, accounts_of, fund_of, import_balances, import_deposits, postings_of
 from models.people import Person
+from models.scope import EVERYBODY, buildings_of
 from models.tally import ARTICLE
 from models.territory import Estate
 
@@ -132,6 +133,7 @@ def open_decision(estate_id: Key, request: Request, session: Db, me: Me, here: H
             estate,
             title=text(typed, "title"),
             kind=cast(MotionKind, text(typed, "kind") or "ordinary"),
+            scope=text(typed, "scope") if "scope" in typed else EVERYBODY,
             window_from=day_typed(typed, "window_from", "表决首日"),
             window_to=day_typed(typed, "window_to", "表决末日"),
             by=me,
@@ -232,6 +234,7 @@ def _estate_page(
         postings=postings_of(session, estate_id, limit=10)[0],
         kinds=KINDS,
         matters=MATTERS,
+        buildings=buildings_of(row.roster.labels(session)) if row.roster else [],
         may_keep_fund=may_keep_fund(me, row.estate),
         may_keep=may_keep_roster(me, row.estate),
         form=form,
