@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 def tally(
     roster: Annotated[Path, typer.Argument(metavar="ROSTER.xlsx", help="业主名册。")],
     ballots: Annotated[Path, typer.Argument(metavar="BALLOTS.xlsx", help="表决票。")],
+    scope: Annotated[
+        str, typer.Option(help="表决范围：全体业主，或者楼栋、单元、房号，如“3栋、5栋1单元”。")
+    ] = "全体业主",
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON，面积单位为百分之一平方米。")] = False,
 ) -> None:
     """按民法典第二百七十八条计票，并列出合并、不计和待人工认定的行。"""
@@ -28,6 +31,7 @@ def tally(
         result = count(
             read_roster(_read(roster), filename=roster.name),
             read_ballots(_read(ballots), filename=ballots.name),
+            scope=scope,
         )
     except Refused as refusal:
         _refuse(refusal.sentence)
@@ -47,11 +51,11 @@ def _show(result: "Tally") -> None:
     # what stands in the files must not be read as markup
     console = Console(highlight=False, markup=False, soft_wrap=True)
     unsold = f"，其中未售、未交付 {result.unsold_units} 个单元按 1 人计" if result.unsold_units else ""
-    scope = f"{result.units} 个单元，{square_metres(result.total.area)} ㎡，{result.total.heads} 人"
+    scope = f"表决范围：{result.scope}，{result.units} 个单元，{square_metres(result.total.area)} ㎡，{result.total.heads} 人"
     console.print(scope + unsold + "。")
     table = Table("", "面积（㎡）", "人数", box=None, pad_edge=False)
     for title, weight in (
-        ("全体业主", result.total),
+        ("表决范围", result.total),
         ("参与表决", result.participating),
         ("同意", result.agreeing),
         ("反对", result.disagreeing),

@@ -23,6 +23,7 @@ from models.errors import NotFound
 from models.people import Person
 from models.reading import ELECTRONIC
 from models.roster import masked_name
+from models.scope import EVERYBODY
 from models.settings import settings
 from models.territory import Estate
 from models.worktime import OFFICE_ZONE
@@ -46,6 +47,9 @@ class NewDecision(BaseModel):
 
     title: str = Field(max_length=200)
     kind: MotionKind = "ordinary"
+    scope: str = Field(
+        default=EVERYBODY, max_length=2000, pattern=r"^[^\x00]*$", description="全体业主，或者楼栋、单元、房号"
+    )
     window_from: date | None = None
     window_to: date | None = None
     candidates: list[str] = Field(default_factory=list, max_length=60)
@@ -426,6 +430,7 @@ def _in_short(decision: Decision) -> dict[str, Any]:
         "estate": decision.estate_id,
         "title": decision.title,
         "kind": decision.kind,
+        "scope": decision.scope,
         "window_from": decision.window_from,
         "window_to": decision.window_to,
         "made_at": instant(decision.made_at),

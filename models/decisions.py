@@ -22,6 +22,7 @@ from .estate_roster import Roster
 from .people import Person
 from .reading import Finding, Opinion, ballot_name, tells_opinion
 from .roster import BallotLine, BallotsReading, masked_name, opinion_of, read_ballots
+from .scope import EVERYBODY, in_short, is_everybody, labels_in, words_in
 from .settings import settings
 from .spreadsheet import text
 from .tally import Window, tally
@@ -31,12 +32,12 @@ from .worktime import OFFICE_ZONE
 if TYPE_CHECKING:
     from .case import Case
 
-EVERYBODY = "全体业主"
 MotionKind = Literal["ordinary", "special", "election"]
 MATTERS: dict[str, str] = {"ordinary": "一般事项", "special": "特别事项", "election": "选举"}
 """Civil Code 278: the use of the fund, the election of a committee and most others are ordinary; raising the fund, rebuilding
 and another use of common parts are special (第六项至第八项). Electing a committee and replacing its members (选举业主委员会或者
 更换业主委员会成员) are one item, an election; of it nobody is shown who voted how."""
+LONGEST_SCOPE = 2000
 VOTE_ENDS = "window_ends"
 """What the period of a vote fires when it has run, in every case type that has one."""
 
@@ -65,6 +66,8 @@ class Decision(SQLModel, table=True):
     title: str
     kind: str = Field(default="ordinary", sa_column_kwargs={"server_default": "ordinary"})
     """A `MotionKind`."""
+    scope: str = Field(default=EVERYBODY, sa_column_kwargs={"server_default": EVERYBODY})
+    """表决范围, whose owners decide: words as `scope.py` reads them. Fixed once the motion is put."""
     window_from: date | None = None
     window_to: date | None = None
     by_id: int | None = reference("person.id", nullable=True)
@@ -95,12 +98,16 @@ class Decision(SQLModel, table=True):
         by: Person | None,
         at: datetime,
         kind: MotionKind = "ordinary",
+        scope: str = EVERYBODY,
         window_from: date | None = None,
         window_to: date | None = None,
         case: "Case | None" = None,
         candidates: Sequence[str] = (),
     ) -> "Decision":
-        """`candidates`: who stands for election, where ballots say of each what they think."""
+        """Put a matter to the owners in `scope`. Where the estate has a roster, it must know them; else they are looked for
+        when the ballots are counted. `candidates`: who stands for election, where ballots say of each what they think. Raises
+        `Invalid`.
+        """
         names = list(filter(None, (" ".join(text(name).split()) for name in candidates)))
         if names and kind != "election":
             raise Invalid("只有选举才有候选人；事项类别请选“选举”。", field="candidates")
@@ -110,6 +117,12 @@ class Decision(SQLModel, table=True):
             raise Invalid("候选人最多60名，姓名不超过24字。", field="candidates")
         if not title.strip():
             raise Invalid("请写明表决事项。", field="title")
+        if not words_in(scope):
+            raise Invalid("请写明表决范围：由哪些业主表决，例如“全体业主”、“3栋”。", field="scope")
+        if len(scope) > LONGEST_SCOPE:
+            raise Invalid(f"表决范围不能超过{LONGEST_SCOPE}字。", field="scope")
+        if roster := Roster.of(session, estate.id):
+            labels_in(scope, roster.labels(session))
         if kind not in get_args(MotionKind):
             raise Invalid(f"事项类别应为{'、'.join(MATTERS.values())}之一。", field="kind")
         if (window_from is None) != (window_to is None):
@@ -126,6 +139,7 @@ class Decision(SQLModel, table=True):
             candidates=names or None,
             title=title.strip()[:200],
             kind=kind,
+            scope=scope.strip(),
             window_from=window_from,
             window_to=window_to,
             by_id=by.id if by else None,
@@ -139,7 +153,9 @@ class Decision(SQLModel, table=True):
     def of_case(cls, session: Session, case: "Case", *, by: Person | None, at: datetime) -> "Decision":
         """The vote that this case runs; opened, with the window of the case's clock, when its first ballots come in.
 
-        Raises `Conflict` where the case is not at a vote, or the vote has not begun.
+        It is put to the owners on whom the case's costs fall: the use of the fund is decided by those in the charging scope
+        (列支范围, 165号令 Art. 22). Raises `Conflict` where the case is not at a vote, or the vote has not begun, `Invalid` where
+        the roster does not know that scope.
         """
         session.refresh(case, with_for_update=True)
         vote = _voting_clock(session, case)
@@ -148,10 +164,15 @@ class Decision(SQLModel, table=True):
         own = session.scalar(select(cls).where(col(cls.case_id) == case.id).order_by(col(cls.id).desc()).limit(1))
         if own:
             return own
+        scope = scope_of_vote(case)
+        if roster := Roster.of(session, case.estate_id):
+            so = "不能确定由哪些业主表决：请更正名册，或者撤回本件，按名册写明列支范围后重新申请"
+            labels_in(scope, roster.labels(session), called="列支范围", so=so)
         return cls.open(
             session,
             session.get_one(Estate, case.estate_id),
             title=f"{case.kind.title}：{case.details.get('works', case.number)}",
+            scope=scope,
             by=by,
             at=at,
             window_from=vote.started_at.astimezone(OFFICE_ZONE).date() + timedelta(days=1),
@@ -233,6 +254,29 @@ class Decision(SQLModel, table=True):
             return False
         settled = [datetime.fromisoformat(finding["at"]) for finding in roster.settled]
         return roster.id != self.roster_id or max(settled, default=self.counted_at) > self.counted_at
+
+    def is_of_everybody(self, session: Session) -> bool:
+        """Whether the whole estate was asked, in whatever words."""
+        return is_everybody(self.scope) or self._is_put_to(session, EVERYBODY)
+
+    def cannot_charge(self, session: Session, charged: str) -> str | None:
+        """Why those who decided cannot decide a use of the fund that is charged to `charged`; None where they can.
+
+        Two ways are lawful. The owners within the charging scope decide (住宅专项维修资金管理办法, 165号令, Art. 22 item 2): then
+        the units asked must be the units charged. Or the assembly of the whole estate passes the plan, of which the charging
+        scope is a part (Art. 23 item 1, where the fund has been handed over to the assembly; the Shenzhen 条例 has the use
+        of the fund among what the assembly decides): then it may be charged to any part. Which of the two a fund is under
+        is not recorded here, so either will do, and decisions counted before motions had scopes stand. Nothing lets a part
+        of the owners decide what others pay, nor a part with some others join in that is neither.
+
+        The units are compared by the roster in use; without one, or where it does not know the words, the words are.
+        """
+        if self.is_of_everybody(session) or self._is_put_to(session, charged):
+            return None
+        return (
+            f"编号 {self.id} 的业主共同决定由“{in_short(self.scope)}”的业主表决，本件列支范围是“{in_short(charged)}”，不是同一范围："
+            "使用维修资金应由列支范围内的业主（住宅专项维修资金管理办法第二十二条）或者全体业主（第二十三条）共同决定。"
+        )
 
     def resting(self, session: Session) -> "Case | None":
         """The case that rests on the result, or that has run the vote and left it behind: the count cannot change any more."""
@@ -431,6 +475,17 @@ class Decision(SQLModel, table=True):
             raise Conflict("本小区还没有业主名册，请先导入名册再导入表决票。", field="roster")
         return roster
 
+    def _is_put_to(self, session: Session, scope: str) -> bool:
+        """Whether the units of `scope` are those that were asked."""
+        if set(words_in(scope)) == set(words_in(self.scope)):
+            return True
+        roster = Roster.of(session, self.estate_id)
+        labels = roster.labels(session) if roster else []
+        try:
+            return bool(labels) and labels_in(self.scope, labels) == labels_in(scope, labels)
+        except Invalid:
+            return False
+
     def _ballots(self, session: Session, paper: BallotsReading | None = None) -> BallotsReading:
         """All ballots: those on paper, unless they are given as the file holds them, and those cast electronically."""
         if paper is None and self.sha256:
@@ -454,7 +509,9 @@ class Decision(SQLModel, table=True):
         must_have_closed(session, self, at)
         roster = self._roster(session)
         estate = session.get_one(Estate, self.estate_id)
-        counted = tally(roster.reading(session, estate.name), self._as_ruled(ballots), window=self.window)
+        counted = tally(
+            roster.reading(session, estate.name), self._as_ruled(ballots), window=self.window, scope=self.scope
+        )
         interim = self.window is not None and at < self.window[1]
         session.execute(delete(Ballot).where(col(Ballot.decision_id) == self.id))
         insert_rows(
@@ -476,7 +533,7 @@ class Decision(SQLModel, table=True):
     def _check(self, session: Session, ballots: BallotsReading) -> None:
         """Raise what counting these ballots would raise."""
         estate = session.get_one(Estate, self.estate_id)
-        tally(self._roster(session).reading(session, estate.name), ballots, window=self.window)
+        tally(self._roster(session).reading(session, estate.name), ballots, window=self.window, scope=self.scope)
 
     def _shown(self, opinion: str | None) -> str | None:
         """What lists of ballots say of an opinion: of an election nothing."""
@@ -564,6 +621,12 @@ def decision_for(session: Session, case: "Case", *, hold: bool = False) -> Decis
         select(col(Decision.id)).where(col(Decision.case_id) == case.id).order_by(col(Decision.id).desc()).limit(1)
     )
     return (held(session, found) if hold else session.get(Decision, found)) if found else None
+
+
+def scope_of_vote(case: "Case") -> str:
+    """To whom the vote of a case is put: those on whom its costs fall, or the whole estate."""
+    charge = case.kind.spending(case)
+    return charge.scope if charge else EVERYBODY
 
 
 def held(session: Session, decision_id: int) -> Decision | None:

@@ -26,6 +26,7 @@ from .links import Link
 from .people import Body, Desk
 from .publicity import objections
 from .reading import area_in, is_company, names_of, square_metres, unit_label
+from .scope import in_short
 from .tally import Shares, UnitShare, tally
 from .territory import Estate, Unit
 from .worktime import OFFICE_ZONE, due
@@ -356,6 +357,8 @@ class Election:
             return f"本小区没有编号为 {number} 的业主共同决定，请先导入名册和表决票。"
         if decision.tally is None or decision.undecided or decision.is_interim:
             return f"编号 {number} 的业主共同决定：{decision.why_not()}"
+        if not decision.is_of_everybody(move.session):
+            return f"编号 {number} 的业主共同决定由“{in_short(decision.scope)}”的业主表决，本事项须由全体业主共同决定。"
         first, last = (date.fromisoformat(day) for day in move.case.details["window"])
         if (
             not (decision.window_from and decision.window_to)

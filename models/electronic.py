@@ -31,6 +31,7 @@ from .ledger import GENESIS, event_hash, facts_hash
 from .people import Body
 from .reading import ELECTRONIC, Finding, Opinion, ballot_name
 from .roster import BallotLine, BallotsReading, masked_name
+from .scope import labels_in
 from .tally import Shares, UnitShare, Vote, Weight, tally
 from .territory import Estate, Unit
 from .wording import instant as said
@@ -344,11 +345,13 @@ class ElectronicBallot(SQLModel, table=True):
 
 
 def electorate(session: Session, decision: "Decision") -> list[Unit]:
-    """The units that vote on this decision, in the order of the roster in use. The one place that says which."""
+    """The units that vote on this decision, in the order of the roster in use. The one place that says which. Raises `Invalid`
+    (`scope`) where the roster no longer knows its scope."""
     if Roster.of(session, decision.estate_id) is None:
         return []
-    units = select(Unit).where(col(Unit.estate_id) == decision.estate_id)
-    return list(session.scalars(units.order_by(col(Unit.id))))
+    units = session.scalars(select(Unit).where(col(Unit.estate_id) == decision.estate_id).order_by(col(Unit.id))).all()
+    asked = labels_in(decision.scope, [unit.label for unit in units])
+    return [unit for unit in units if unit.label in asked]
 
 
 def must_have_begun(decision: "Decision", at: datetime) -> None:

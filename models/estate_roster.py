@@ -132,17 +132,26 @@ class Roster(SQLModel, table=True):
         rest = [finding for finding in self.undecided if finding is not found]
         write(session, self, findings=self.findings | {"undecided": rest, "settled": [*self.settled, settled]})
 
+    def labels(self, session: Session) -> list[str]:
+        """All units the roster knows of, those too that are left out while something is undecided about them."""
+        units = select(col(Unit.label)).where(col(Unit.estate_id) == self.estate_id).order_by(col(Unit.id))
+        pending = (finding["unit"] for finding in self.undecided if finding["unit"])
+        return list(dict.fromkeys((*session.scalars(units), *pending)))
+
     def reading(self, session: Session, estate_name: str | None = None) -> RosterReading:
         """As if it had just been read, less what counting has no use for (identity numbers, phones)."""
         units = session.scalars(select(Unit).where(col(Unit.estate_id) == self.estate_id).order_by(col(Unit.id)))
         lines = tuple(RosterLine(u.label, "", u.owner, u.owner_key, None, u.area_dm2, None, u.unsold, 0) for u in units)
         found = {kind: _findings(self.findings[kind]) for kind in KINDS}
         found["noted"] += tuple(
-            Finding("settled", f"{f['sentence']}已认定：{f['reason']}", tuple(f["rows"]), f["unit"])
+            Finding(
+                "settled", f"{f['sentence']}已认定：{f['reason']}", tuple(f["rows"]), f["unit"],
+                units=tuple(f.get("units", ())),
+            )
             for f in self.settled
-        )
+        )  # fmt: skip
         return RosterReading(lines, **found, estate_name=estate_name)
 
 
 def _findings(rows: Iterable[dict[str, Any]]) -> tuple[Finding, ...]:
-    return tuple(Finding(**{**row, "rows": tuple(row["rows"])}) for row in rows)
+    return tuple(Finding(**{**row, "rows": tuple(row["rows"]), "units": tuple(row.get("units", ()))}) for row in rows)

@@ -5,8 +5,6 @@ The charging scope (列支范围) is the whole estate or buildings and units of 
 Payments of one case are told apart by `fund.increments`, so that together they are the allocation of their sum.
 """
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from .errors import Conflict
+from .errors import Conflict, Invalid
 from .estate_roster import Roster
 from .fund import allocate, increments
 from .fund_accounts import (
@@ -32,16 +30,11 @@ from .fund_accounts import (
     post,
 )
 from .money import yuan
-from .reading import building_of, unit_label
 from .roster import masked_name
+from .scope import labels_in
 from .territory import Unit
 
-EVERYBODY = "全体业主"
 NO_ROSTER = "本小区还没有业主名册，不能按面积分摊。"
-_EVERYBODY = {EVERYBODY, "全体", "全小区", "全体业主共有", "本小区全体业主", "小区全体业主"}
-_BETWEEN = re.compile(r"[、,;\s]+|(?<=[栋幢座楼室元0-9])[和及]")
-_WHOSE = re.compile(r"的?((全体|全部|所有)?业主|全体|全部|所有)$")
-_BUILDING = re.compile(r"0*(\d{1,3}|[A-Z])(?:栋|幢|座|号楼|#楼?)(?:0*(\d{1,2}|[A-Z])单元)?")
 
 
 class ScopeUnit(NamedTuple):
@@ -230,36 +223,17 @@ def _missing(session: Session, estate_id: int, entries: Sequence[Entry]) -> str 
 
 
 def units_in(scope: str, units: Sequence[ScopeUnit]) -> list[ScopeUnit]:
-    """The units that `全体业主` or `3栋、5栋1单元、7栋0101` names, in the roster's order.
+    """The units that a charging scope names, in the roster's order.
 
     Raises `Conflict` naming the first words that the roster does not know.
     """
     if not units:
         raise Conflict(NO_ROSTER)
-    plain = unicodedata.normalize("NFKC", scope).strip()
-    if re.sub(r"\s", "", plain) in _EVERYBODY:
-        return list(units)
-    wanted: set[str] = set()
-    for words in filter(None, _BETWEEN.split(plain)):
-        named = _named_by(_WHOSE.sub("", words) or words, units)
-        if not named:
-            buildings = list(dict.fromkeys(filter(None, (building_of(one.unit) for one in units))))
-            has = f"（名册上有{'、'.join(buildings[:10])}{'等' if len(buildings) > 10 else ''}）" if buildings else ""
-            raise Conflict(f"列支范围“{words[:20]}”在业主名册上找不到{has}，不能按面积分摊。")
-        wanted |= named
-    if not wanted:
-        raise Conflict("没有写明列支范围，不能按面积分摊。")
+    try:
+        wanted = labels_in(scope, [one.unit for one in units], called="列支范围", so="不能按面积分摊")
+    except Invalid as unclear:
+        raise Conflict(unclear.sentence) from None
     return [one for one in units if one.unit in wanted]
-
-
-def _named_by(words: str, units: Sequence[ScopeUnit]) -> set[str]:
-    written = _BUILDING.fullmatch(words.upper())
-    if written:
-        number, section = written.groups()
-        start = f"{number}栋" + (f"{section}单元" if section else "")
-        return {one.unit for one in units if one.unit.startswith(start)}
-    label = unit_label(words)
-    return {one.unit for one in units if one.unit == label or building_of(one.unit) == words}
 
 
 def _roster_units(session: Session, estate_id: int | None) -> list[ScopeUnit]:

@@ -38,6 +38,8 @@ class Finding:
     """As Excel numbers them, in `source`; of ballots their numbers."""
     unit: str | None = None
     source: Field = "roster"
+    units: tuple[str, ...] = ()
+    """All that it is about, where these are several: whose owners are or are not one, whose areas do not add up."""
 
 
 @dataclass

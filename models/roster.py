@@ -428,15 +428,18 @@ class _RosterReader:
         of_all = list(accumulate((e.area or 0 for e in self.entries), initial=0))
         for total in self.totals:
             sums = [of_kept[total.end] - of_kept[start] for start in total.starts]
+            # a subtotal is of one part; what is wrong with a total may be anywhere
+            of_it = self.entries[total.starts[0] : total.end] if len(total.starts) == 1 else []
+            units = tuple(dict.fromkeys(entry.unit for entry in of_it))
             if total.dm2 in sums:
                 continue
             said = f"{total.line.where}“{total.label}”写的是 {square_metres(total.dm2)} ㎡，"
             if total.dm2 in (of_all[total.end] - of_all[start] for start in total.starts):
                 sentence = f"{said}把重复或未计入的行也加在内了。"
-                self.found.noted.append(Finding("total_of_all_lines", sentence, (total.line.row,)))
+                self.found.noted.append(Finding("total_of_all_lines", sentence, (total.line.row,), units=units))
             else:
                 sentence = f"{said}各行相加是 {square_metres(sums[-1])} ㎡；请核对有无漏行或错行。"
-                self.found.undecided.append(Finding("total_differs", sentence, (total.line.row,)))
+                self.found.undecided.append(Finding("total_differs", sentence, (total.line.row,), units=units))
 
     def _owners(self, entries: Sequence[_Entry]) -> dict[object, list[_Entry]]:
         """Entries by owner: by number where it is whole and one person's, else by names and what there is of numbers.
@@ -508,7 +511,13 @@ class _RosterReader:
 
 def _about(kind: str, entries: Sequence[_Entry], said: str) -> Finding:
     units = "、".join(entry.unit for entry in entries[:5]) + (f"等{len(entries)}个单元" if len(entries) > 5 else "")
-    return Finding(kind, f"{units}：{said}", tuple(entry.line.row for entry in entries), entries[-1].unit)
+    return Finding(
+        kind,
+        f"{units}：{said}",
+        tuple(entry.line.row for entry in entries),
+        entries[-1].unit,
+        units=tuple(entry.unit for entry in entries),
+    )
 
 
 def _may_be_namesakes(units: Sequence[_Entry]) -> bool:

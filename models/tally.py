@@ -3,6 +3,7 @@
 Owners who hold at least two thirds of the exclusive area **and** are at least two thirds of the owners must take part
 (两个三分之二以上). An ordinary matter then needs more than half (过半数) of the area and of the heads that take part, a
 special one (raising the fund; rebuilding; changing the use of common parts) at least three quarters of both (四分之三以上).
+The base is the decision scope (表决范围): the whole estate or the part of it that decides (`scope.py`).
 “以上” includes equality (Art. 1259). Who is one head: `roster.py`. Abstaining is taking part.
 """
 
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 from .errors import Invalid
 from .reading import Finding, Findings, Opinion, ballot_name, names_of, tells_opinion
 from .roster import BallotsReading, RosterReading, belongs_to, masked_name
+from .scope import EVERYBODY, in_short, is_everybody, labels_in, labels_of, narrowed
 from .worktime import OFFICE_ZONE
 
 ARTICLE = "《中华人民共和国民法典》第二百七十八条"
@@ -82,7 +84,9 @@ class Tally:
     A head takes part with its first ballot, and is in `agreeing` (`disagreeing`, `abstaining`) when all its ballots are.
     """
 
+    scope: str
     units: int
+    """In the scope, as is the rest."""
     total: Weight
     unsold_units: int
     duplicate_lines: int
@@ -201,6 +205,7 @@ class Tally:
             "special_heads": self.special_heads,
             "ordinary_passed": self.ordinary_passed,
             "special_passed": self.special_passed,
+            "scope": self.scope,
             "disagreeing": asdict(self.disagreeing),
             "abstaining": asdict(self.abstaining),
             "participation": self.participation.as_json(),
@@ -231,13 +236,21 @@ class Tally:
         return secret | dict.fromkeys(OPINION_TOTALS) if self.undecided or interim else secret
 
 
+_Roster = RosterReading | Iterable[UnitShare | tuple[str, int, str, bool]]
+_Ballots = BallotsReading | Iterable[Vote | tuple[str, Opinion, datetime | None]]
+
+
 def tally(
-    roster: RosterReading | Iterable[UnitShare | tuple[str, int, str, bool]],
-    ballots: BallotsReading | Iterable[Vote | tuple[str, Opinion, datetime | None]],
+    roster: _Roster,
+    ballots: _Ballots,
     *,
     window: Window | None = None,
+    scope: str = EVERYBODY,
 ) -> Tally:
     """Count ballots against a roster: both as read from papers, or as plain values from tables.
+
+    Only the units in `scope` decide: they are the base, and only what is undecided about them is `undecided`. Ballots for
+    others of the roster's units are `refused`. An owner of units inside and outside is one head, with those inside.
 
     A unit counts once. Ballots of one unit that say the same are merged; that contradict each other are `undecided` and
     none counts. Ballots outside the window, for a unit the roster does not have, or set aside as void are `refused`: kept
@@ -248,9 +261,13 @@ def tally(
     law has no rule: the areas count as each ballot says, and the head takes part but is in favour of nothing; a person
     has one will, and a will that is not plainly for the matter must not carry it. This is `noted`.
 
-    Raises `Invalid`: no units, a unit twice in plain values, papers of another estate.
+    Raises `Invalid`: no units, a unit twice in plain values, papers of another estate, a scope the roster does not know.
     """
     found = Findings()
+    if isinstance(roster, RosterReading) and isinstance(ballots, BallotsReading):
+        belongs_to(ballots, roster.estate_name, labels_of(roster))
+    if not is_everybody(scope):
+        roster, ballots = _in_scope(scope, roster, ballots, found)
     if isinstance(roster, RosterReading):
         shares = [UnitShare(line.unit, line.area_dm2, line.owner_key, line.unsold) for line in roster.lines]
         _take_over(found, roster)
@@ -274,8 +291,44 @@ def tally(
     else:
         votes = [Vote(*ballot) for ballot in ballots]
     candidates = ballots.candidates if isinstance(ballots, BallotsReading) else ()
-    return _count(
-        shares, votes, window, found, duplicate_lines=_duplicate_lines(roster), candidates=candidates
+    return _count(scope, shares, votes, window, found, duplicate_lines=_duplicate_lines(roster), candidates=candidates)
+
+
+def _in_scope(
+    scope: str, roster: _Roster, ballots: _Ballots, found: Findings
+) -> tuple[RosterReading | list[UnitShare], BallotsReading | list[Vote]]:
+    """The units in the scope, and the ballots but for those for the roster's other units, which are refused."""
+    narrow: RosterReading | list[UnitShare]
+    if isinstance(roster, RosterReading):
+        known = labels_of(roster)
+        inside = labels_in(scope, known)
+        narrow = narrowed(roster, inside)
+    else:
+        shares = [UnitShare(*share) for share in roster]
+        known = [share.unit for share in shares]
+        inside = labels_in(scope, known)
+        narrow = [share for share in shares if share.unit in inside]
+    outside = set(known) - inside
+
+    def stays(unit: str | None, where: str, rows: tuple[int, ...]) -> bool:
+        if unit not in outside:
+            return True
+        sentence = f"{unit}的{where}不在本次表决范围（{in_short(scope)}）内，留存不计。"
+        found.refused.append(Finding("out_of_scope", sentence, rows, unit, "ballots"))
+        return False
+
+    def is_about_it(finding: Finding, rows: tuple[int, ...]) -> bool:
+        return stays(finding.unit, f"表决票{ballot_name(*rows)}", rows)
+
+    if not isinstance(ballots, BallotsReading):
+        votes = [Vote(*ballot) for ballot in ballots]
+        return narrow, [vote for vote in votes if stays(vote.unit, vote.where, () if vote.row is None else (vote.row,))]
+    # what is unclear about a ballot that does not count anyway holds nothing up; of two lines pasted, the first is a ballot
+    return narrow, replace(
+        ballots,
+        lines=tuple(line for line in ballots.lines if stays(line.unit, f"表决票{ballot_name(line.source_row)}", (line.source_row,))),
+        merged=tuple(one for one in ballots.merged if is_about_it(one, one.rows[1:])),
+        undecided=tuple(one for one in ballots.undecided if is_about_it(one, one.rows)),
     )  # fmt: skip
 
 
@@ -295,7 +348,6 @@ def _of_the_owners(
 ) -> list[Vote]:
     """The votes cast in an owner's name; ballots most of which are others' belong to another estate."""
     pending = {finding.unit for finding in roster.undecided if finding.unit}
-    belongs_to(ballots, roster.estate_name, pending | {line.unit for line in roster.lines})
     owners = {line.unit: line for line in roster.lines}
     kept, strangers = [], []
     for vote, ballot in zip(votes, ballots.lines, strict=True):
@@ -322,6 +374,7 @@ def _of_the_owners(
 
 
 def _count(
+    scope: str,
     shares: Sequence[UnitShare],
     votes: Sequence[Vote],
     window: Window | None,
@@ -351,6 +404,7 @@ def _count(
         return _weight("agree", said, _voices(said, head), area)
 
     return Tally(
+        scope=scope,
         units=len(shares),
         total=Weight(sum(area.values()), len(set(head.values()))),
         unsold_units=sum(share.unsold for share in shares),

@@ -290,14 +290,23 @@ def test_the_command_prints_the_keys_others_script_against() -> None:
         "rows": [45, 46],
         "unit": "1栋1102",
         "source": "roster",
+        "units": [],
     }
 
 
 def test_the_command_shows_a_table_for_people() -> None:
     shown = run(ROSTER, BALLOTS).stdout
-    assert "312 个单元，29937.98 ㎡，288 人，其中未售、未交付 7 个单元按 1 人计。" in shown
+    assert "表决范围：全体业主，312 个单元，29937.98 ㎡，288 人，其中未售、未交付 7 个单元按 1 人计。" in shown
     assert "一般事项：通过" in shown
     assert "特别事项：未通过：同意的专有部分面积（61.90%）未达到四分之三" in shown
+
+
+def test_the_command_counts_one_building_alone() -> None:
+    answer = json.loads(run(ROSTER, BALLOTS, "--scope", "3栋", "--json").stdout)
+    assert answer["scope"] == "3栋" and 0 < answer["units"] < 312
+    assert {found["kind"] for found in answer["refused"]} == {"out_of_scope"}
+    wrong = run(ROSTER, BALLOTS, "--scope", "99栋")
+    assert wrong.exit_code == 2 and wrong.stderr.startswith("表决范围“99栋”在业主名册上找不到")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from models.lists import CaseQuery, page_of, total_of
 from models.people import Body, Desk, Person, Role
 from models.rule_changes import EVERYWHERE
 from models.rules import rulebook
+from models.scope import EVERYBODY
 from models.territory import Area, Estate
 from models.what_if import WhatIf, read_as_of, what_if
 from models.wording import day, last_day, short_day
@@ -488,7 +489,10 @@ def _options(session: Session, d: Dossier) -> Options:
         .order_by(col(Decision.id).desc())
     )
     found["decision"] = [
-        (str(one.id), f"{one.id}　{one.title}（{'已通过' if one.passed else '未通过'}）")
+        (
+            str(one.id),
+            f"{one.id}　{one.title}（{one.scope + '，' if one.scope != EVERYBODY else ''}{'已通过' if one.passed else '未通过'}）",
+        )
         for one in session.scalars(counted)
     ]
     return found

@@ -29,6 +29,7 @@ from models.estate_roster import PROVISIONAL
 from models.fund_accounts import KINDS, accounts_of, fund_of, import_balances, import_deposits, postings_of
 from models.people import Person
 from models.reading import unit_label
+from models.scope import EVERYBODY, buildings_of
 from models.tally import ARTICLE
 from models.territory import Estate
 
@@ -141,6 +142,7 @@ def open_decision(estate_id: Key, request: Request, session: Db, me: Me, here: H
             title=text(typed, "title"),
             kind=cast(MotionKind, text(typed, "kind") or "ordinary"),
             candidates=[name.strip() for name in re.split(r"[、，,;；\n]", text(typed, "candidates"))],
+            scope=text(typed, "scope") if "scope" in typed else EVERYBODY,
             window_from=day_typed(typed, "window_from", "表决首日"),
             window_to=day_typed(typed, "window_to", "表决末日"),
             by=me,
@@ -281,6 +283,7 @@ def _estate_page(
         postings=postings_of(session, estate_id, limit=10)[0],
         kinds=KINDS,
         matters=MATTERS,
+        buildings=buildings_of(row.roster.labels(session)) if row.roster else [],
         may_keep_fund=may_keep_fund(me, row.estate),
         may_keep=may_keep_roster(me, row.estate),
         form=form,

@@ -6,7 +6,7 @@ from alembic import op
 from migrations.guards import KEEP_VOTES, UNKEEP_VOTES
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -15,6 +15,7 @@ from ..db import write
 from ..decisions import held
 from ..elections import Label, Places, Reason, open_case, result_of, wrong_kind
 from ..people import Body, Desk
+from ..scope import in_short
 from ..territory import Estate
 from .base import CaseType, Day, Facts, Line, Move, Need, Paper, Paragraph, Period, Reopening, Stage, Wrong
 
@@ -268,6 +269,11 @@ class CommitteeFiling(CaseType):
             return Wrong("decision", wrong)
         if not decision.passed:
             return Wrong("decision", f"编号 {decision.id} 的业主共同决定未通过：{decision.why_not()}")
+        if not decision.is_of_everybody(move.session):
+            asked = in_short(decision.scope)
+            return Wrong(
+                "decision", f"编号 {decision.id} 的业主共同决定由“{asked}”的业主表决，选举须由全体业主共同决定。"
+            )
         return None
 
     def number_wrong(self, move: Move) -> str | None:

@@ -79,7 +79,7 @@ Scope = Annotated[
         }
     ),
 ]  # fmt: skip
-"""Whom a charge to the maintenance fund falls on (`fund_charges.units_in`)."""
+"""Whom a charge to the maintenance fund falls on, as `scope.py` reads it."""
 Paragraph = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_visible)]
 
 SENTENCES = {

@@ -5,11 +5,12 @@ from datetime import date, timedelta
 from pydantic import BaseModel, ConfigDict, Field
 from statemachine import Event
 
-from ..decisions import decision_for, held
+from ..decisions import Roster, decision_for, held
 from ..electronic import ElectronicVote
-from ..fund_charges import EVERYBODY
+from ..fund_charges import scope_unclear
 from ..money import yuan
 from ..people import Desk
+from ..scope import EVERYBODY
 from .base import (
     CaseType,
     Cents,
@@ -194,8 +195,8 @@ class FundRequest(Payments, CaseType):
     )
     review_cost = Event(planning.to(cost_review), name="送造价审核")
     publish = Event(
-        planning.to(plan_publicity, unless=("nobody_commits", "scope_unknown"), on="set_budget")
-        | cost_review.to(plan_publicity, unless=("nobody_commits", "scope_unknown"), on="set_budget"),
+        planning.to(plan_publicity, unless=("nobody_commits", "scope_unknown", "voters_unknown"), on="set_budget")
+        | cost_review.to(plan_publicity, unless=("nobody_commits", "scope_unknown", "voters_unknown"), on="set_budget"),
         name="公示方案",
     )
     revise = Event(plan_publicity.to(planning), name="修改方案")
@@ -349,7 +350,16 @@ class FundRequest(Payments, CaseType):
             return Wrong("decision", f"本小区没有编号为 {move.facts.decision} 的业主共同决定，请先导入名册和表决票。")
         if not decision.passed:
             return Wrong("decision", f"编号 {decision.id} 的业主共同决定未通过（民法典第二百七十八条），不能据此申请。")
-        return None
+        wrong = decision.cannot_charge(move.session, move.case.details["scope"])
+        return wrong and Wrong("decision", wrong)
+
+    def voters_unknown(self, move: Move) -> str | None:
+        """The owners in the plan's charging scope are to vote on it, so a roster must know who they are."""
+        if move.facts is None or Roster.of(move.session, move.case.estate_id) is None:
+            return None
+        scope = move.facts.scope or move.case.details["scope"]
+        wrong = scope_unclear(move.session, move.case.estate_id, scope)
+        return wrong and Wrong("scope", f"{wrong}列支范围内的业主将对本方案表决，请先写明。")
 
     def step_has_not_run(self, move: Move) -> str | None:
         """Each period whole, in its order, and over: notice 15 days (物业管理条例 Art. 14), publicity as the rules of the law day say."""

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from ..committees import vacancy
+from ..decisions import decision_for
 from ..fund_accounts import is_kept
-from ..fund_charges import EVERYBODY, Charge, allocation, charge_to, scope_unclear, shortfall
+from ..fund_charges import Charge, allocation, charge_to, scope_unclear, shortfall
 from ..money import yuan
+from ..scope import EVERYBODY
 from .base import Cents, Day, Facts, Line, Move, Paragraph, Wrong
 
 if TYPE_CHECKING:
@@ -138,13 +140,16 @@ class Payments:
         return None
 
     def scope_is_decided(self, move: Move) -> str | None:
-        """Whom the costs fall on was decided by the owners: it is only written anew where the roster does not know the words."""
+        """Whom the costs fall on was decided by the owners: it is only written anew where the roster does not know the words,
+        and then for those who decided."""
         decided = move.case.details["scope"]
         # a form gives back what it was given, but for the ends of its lines
         if move.facts is None or not move.facts.scope or move.facts.scope.split() == decided.split():
             return None
         if scope_unclear(move.session, move.case.estate_id, decided):
-            return None
+            decision = decision_for(move.session, move.case)
+            wrong = decision.cannot_charge(move.session, move.facts.scope) if decision else None
+            return wrong and Wrong("scope", wrong)
         return Wrong("scope", f"列支范围“{decided[:40]}”已随使用方案由业主共同决定，不能另行改写。")
 
     def scope_unknown(self, move: Move) -> str | None:
