@@ -15,7 +15,7 @@ from models.scope import labels_in
 from models.tally import UnitShare, Vote, tally
 
 from .door import Door
-from .make import DECIDED, Cast, at
+from .make import DECIDED, Cast, at, shift
 from .papers import ballots, roster
 
 NOW = at("2026-10-12 09:00")
@@ -98,6 +98,29 @@ def test_a_use_is_decided_by_those_who_pay_or_by_the_whole_estate(session: Sessi
     assembly = vote(session, cast, "全体业主", *ALL_3, *((unit, "", "同意") for unit, *_ in OF_5[:3]))
     assert assembly.cannot_charge(session, "5栋") is None
     assert vote(session, cast, "3栋", *ALL_3).cannot_charge(session, "全体业主")
+
+
+def test_the_vote_of_a_case_is_put_to_those_its_plan_charges(session: Session, cast: Cast) -> None:
+    hold(session, cast)
+    case = cast.opens("2026-09-11 08:30", scope="东侧各楼")
+    cast.fires(case, "agent", "plan", "2026-09-11 08:40", warranty_expired=True)
+    with pytest.raises(Invalid, match="“东侧各楼”.*将对本方案表决") as refusal:
+        cast.fires(case, "agent", "publish", "2026-09-11 09:00")
+    assert refusal.value.field == "scope"
+    cast.fires(case, "agent", "publish", "2026-09-11 09:00", scope="3栋")
+    shift(session, "2026-09-19 00:00", "2026-10-05 00:00", "2026-10-15 00:00")
+    decision = Decision.of_case(session, case, by=cast.agent, at=at("2026-10-15 09:00"))
+    came = [(unit, "", "同意", "2026-10-06 10:00") for unit, *_ in OF_3]
+    decision.take(session, ballots(*came), filename="表决票.xlsx", by=cast.agent, at=at("2026-10-15 09:00"))
+    assert (decision.scope, decision.tally["units"]) == ("3栋", 3)
+    cast.fires(case, "agent", "passed", "2026-10-15 10:00")
+    assert case.stage == "result_publicity"
+
+
+def test_all_buildings_together_are_the_whole_estate(session: Session, cast: Cast) -> None:
+    hold(session, cast)
+    assert not vote(session, cast, "3栋", *ALL_3).is_of_everybody(session)
+    assert vote(session, cast, "3栋、5栋", *ALL_3).is_of_everybody(session), "in other words, the estate"
 
 
 def test_the_door_takes_a_scope_and_a_refused_form_keeps_what_was_typed(door: Door) -> None:
