@@ -20,6 +20,7 @@ from models.db import insert_rows, update_rows
 from models.decisions import Decision
 from models.ledger import GENESIS
 from models.people import Body, Person, Post, Role
+from models.proposals import decide, propose
 from models.territory import Area, Estate
 from models.worktime import OFFICE_ZONE
 
@@ -173,6 +174,13 @@ def at_review(session: Session, cast: Cast, when: str = "2026-10-12 09:00") -> C
     case = at_intake(session, cast, when)
     cast.fires(case, "clerk", "accept", when)
     return case
+
+
+def new_rule(cast: Cast, when: str, **wanted: Any) -> None:
+    """Two persons of the office agree on a further version of a rule."""
+    content = {"source": "深圳市住房和建设局书面答复", "article": "第一项", "confidence": "secondary"} | wanted
+    proposal = propose(cast.session, "rule", content, "已向主管部门核对", by=cast.admin, at=at(when))
+    decide(cast.session, proposal.id, to_approve=True, words="", rebase=False, by=cast.supervisor, at=at(when))  # type: ignore[arg-type]
 
 
 def copies(session: Session, original: Case, dues: Sequence[datetime | None], named: str = "copy") -> list[int]:

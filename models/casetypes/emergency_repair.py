@@ -134,6 +134,7 @@ class EmergencyRepair(Payments, CaseType):
     precedence = 2
     opened_by = ("company", "committee", "residents_committee", "owners")
     without_committee = Desk.RESIDENTS
+    signers = "emergency.without_committee"
     consults = (
         "emergency.situations",
         "emergency.orders",
@@ -583,14 +584,6 @@ class EmergencyRepair(Payments, CaseType):
         clock = move.running("deadline")
         return f"责令的期限至 {clock.due_day} 24时届满，届满前不能代修。" if clock and move.at < clock.due_at else None
 
-    def residents_may_not_sign(self, move: Move) -> str | None:
-        if move.case.committee_id is not None:
-            return None
-        rule = move.rule("emergency.without_committee")
-        if Desk.RESIDENTS.title in rule.entries:
-            return None
-        return f"本小区没有业主委员会，意见由{'、'.join(rule.entries)}出具（{rule.source}），社区居民委员会不能出具。"
-
     def budget_unknown(self, move: Move) -> str | None:
         unknown = move.facts is not None and move.facts.budget is None and not move.case.details.get("budget")
         return Wrong("budget", "转日常使用须有估算金额，请填写。") if unknown else None
@@ -755,11 +748,6 @@ class EmergencyRepair(Payments, CaseType):
         move.details.update(
             move.facts.model_dump(mode="json", include={"entry", "payee", "finish_by"}, exclude_none=True)
         )
-
-    def note_signer(self, move: Move) -> None:
-        if move.case.committee_id is None:
-            rule = move.rule("emergency.without_committee")
-            move.record["without_committee"] = f"{rule.source}，{rule.article}"
 
     def name_reporter(self, move: Move) -> None:
         """Whoever reported it learns in writing what was found, unless they found it themselves or have the case in hand."""

@@ -94,6 +94,9 @@ class FundRequest(Payments, CaseType):
     title = "维修资金使用"
     prefix = "WX"
     precedence = 1
+    without_committee = Desk.RESIDENTS
+    signers = "fund.without_committee"
+    consults = ("fund.without_committee",)
 
     class Details(BaseModel):
         model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
@@ -208,7 +211,11 @@ class FundRequest(Payments, CaseType):
     window_ends = Event(decision.to.itself(internal=True), name="表决期满")
     passed = Event(
         decision.to(result_publicity, unless=("window_has_not_ended", "tally_says_failed"), on="use_own_decision")
-        | acceptance.to(settlement, unless=("settlement_missing", "settlement_above_budget"), on="set_settlement"),
+        | acceptance.to(
+            settlement,
+            unless=("residents_may_not_sign", "settlement_missing", "settlement_above_budget"),
+            on=("set_settlement", "note_signer"),
+        ),
         name="通过",
     )
     failed = Event(decision.to(closed, unless=("window_has_not_ended", "tally_says_passed")), name="未通过")
@@ -270,7 +277,12 @@ class FundRequest(Payments, CaseType):
     )
     finished = Event(works.to(acceptance), name="完工")
     cancel = Event(works.to(refund, unless="owed_above_paid", on="settle_cancelled"), name="取消工程")
-    rework = Event(acceptance.to(works, unless="finish_day_is_past", on="set_contract"), name="返工")
+    rework = Event(
+        acceptance.to(
+            works, unless=("residents_may_not_sign", "finish_day_is_past"), on=("set_contract", "note_signer")
+        ),
+        name="返工",
+    )
     apply = Event(
         settlement.to(final_review, unless=("settlement_above_budget", *RESTATED), on="set_settlement"),
         name="申请尾款",

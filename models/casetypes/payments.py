@@ -3,7 +3,7 @@ and the sums that are remembered in `case.details`: `budget`, `settlement`, `pai
 """
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from ..decisions import decision_for
 from ..fund_accounts import is_kept
 from ..fund_charges import Charge, allocation, charge_to, scope_unclear, shortfall
 from ..money import yuan
+from ..people import Desk
 from ..scope import EVERYBODY
 from .base import Cents, Day, Facts, Line, Move, Paragraph, Wrong
 
@@ -75,12 +76,23 @@ RESTATED = ("scope_is_decided", "scope_unknown")
 class Payments:
     """Guards and memories of such a type. Corrections may be asked for from several of its stages (`asked_by`)."""
 
+    signers: ClassVar[str]
+    """The rule that names who signs what a committee signs, where there is none; the desk is `CaseType.without_committee`."""
+
     @classmethod
     def spending(cls, case: "Case") -> Charge | None:
         """What the case takes out of the fund; None as long as neither a budget nor a settlement is known."""
         return _charge(case, case.details) if {"budget", "settlement"} & case.details.keys() else None
 
     # --- obstacles ---
+
+    def residents_may_not_sign(self, move: Move) -> str | None:
+        if move.case.committee_id is not None:
+            return None
+        rule = move.rule(self.signers)
+        if Desk.RESIDENTS.title in rule.entries:
+            return None
+        return f"本小区没有业主委员会，意见由{'、'.join(rule.entries)}出具（{rule.source}），社区居民委员会不能出具。"
 
     def nobody_commits(self, move: Move) -> str | None:
         """What begins a commitment waits for a committee; what is already committed does not (`committees.vacancy`)."""
@@ -204,6 +216,11 @@ class Payments:
     def book_payment(self, move: Move) -> None:
         move.record["amount"] = move.details.pop("to_pay")
         self._post(move, move.details.get("paid", 0) + move.record["amount"], move.facts.paid_on)
+
+    def note_signer(self, move: Move) -> None:
+        if move.case.committee_id is None:
+            rule = move.rule(self.signers)
+            move.record["without_committee"] = f"{rule.source}，{rule.article}"
 
     def set_settlement(self, move: Move) -> None:
         if move.facts.settlement is not None:

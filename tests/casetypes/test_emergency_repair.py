@@ -17,12 +17,11 @@ from models.errors import Conflict, Forbidden, Invalid, Refused
 from models.links import arising
 from models.notices import Notice, Trouble
 from models.people import Body, Desk, Person
-from models.proposals import decide, propose
 from models.publicity import Objection, Publicity
 from pdf.letter import write
 
 from ..door import Door
-from ..make import Cast, at, running, shift
+from ..make import Cast, at, new_rule, running, shift
 from ..test_pages import come_in, look
 
 PLAN: dict[str, Any] = {
@@ -93,13 +92,6 @@ def papers(session: Session, case: Case) -> list[str]:
     found = select(Document).where(col(Document.case_id) == case.id).order_by(col(Document.event_id))
     assert session.scalars(select(Trouble)).all() == []
     return [paper.title for paper in session.scalars(found)]
-
-
-def new_rule(cast: Cast, when: str, **wanted: Any) -> None:
-    """Two persons of the office agree on a further version of a rule."""
-    content = {"source": "深圳市住房和建设局书面答复", "article": "第一项", "confidence": "secondary"} | wanted
-    proposal = propose(cast.session, "rule", content, "已向主管部门核对", by=cast.admin, at=at(when))
-    decide(cast.session, proposal.id, to_approve=True, words="", rebase=False, by=cast.supervisor, at=at(when))  # type: ignore[arg-type]
 
 
 # --- lives -----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from models.documents import Document
 from models.errors import Conflict, Forbidden, Invalid, Refused
 from models.publicity import Publicity
 
-from ..make import DECIDED, Cast, at, at_intake, at_review, running, shift
+from ..make import DECIDED, Cast, at, at_intake, at_review, new_rule, running, shift
 
 
 def outcomes(session: Session, case: Case) -> list[tuple[str, str | None]]:
@@ -204,6 +204,35 @@ def test_where_nothing_remains_to_be_paid_the_account_is_published_at_once(sessi
     assert case.stage == "publication"
     cast.fires(case, "agent", "published", "2026-12-04 09:00")
     assert case.outcome == "办结"
+
+
+def test_where_there_is_no_committee_the_residents_committee_accepts_the_works(session: Session, cast: Cast) -> None:
+    cast.estate.committee_id = None
+    session.flush()
+    case = at_review(session, cast)
+    cast.fires(case, "reviewer", "approve", "2026-10-14 09:00", amount="100000")
+    cast.fires(case, "payer", "paid", "2026-10-16 09:00", paid_on="2026-10-16")
+    cast.fires(case, "agent", "finished", "2026-10-30 09:00")
+    assert (case.stage, case.desk) == ("acceptance", "residents")
+    with pytest.raises(Forbidden):
+        cast.fires(case, "committee", "passed", "2026-11-03 09:00", settlement="180000")
+    accepted = cast.fires(case, "residents", "passed", "2026-11-03 09:00", settlement="180000")
+    assert accepted.facts["without_committee"].startswith("本单位自定，没有业主委员会的小区由谁组织验收")
+    assert case.stage == "settlement"
+
+
+def test_where_another_is_named_to_accept_the_residents_committee_is_told_so(session: Session, cast: Cast) -> None:
+    new_rule(
+        cast, "2026-09-20 09:00", id="fund.without_committee", value="list:街道办事处", effective_from="2026-09-21"
+    )
+    cast.estate.committee_id = None
+    session.flush()
+    case = at_review(session, cast)
+    cast.fires(case, "reviewer", "approve", "2026-10-14 09:00", amount="100000")
+    cast.fires(case, "payer", "paid", "2026-10-16 09:00", paid_on="2026-10-16")
+    cast.fires(case, "agent", "finished", "2026-10-30 09:00")
+    with pytest.raises(Conflict, match="由街道办事处出具（.*），社区居民委员会不能出具"):
+        cast.fires(case, "residents", "passed", "2026-11-03 09:00", settlement="180000")
 
 
 def test_what_was_paid_too_much_comes_back_before_the_case_ends(session: Session, cast: Cast) -> None:
