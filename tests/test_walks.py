@@ -22,12 +22,14 @@ from models.case import Case, CaseEvent, events_of, whole
 from models.casetypes import casetypes
 from models.casetypes.base import CaseType
 from models.climb import climb, next_instant
-from models.clock import running_clocks
+from models.clock import Clock, ClockLine, Escalation, running_clocks
 from models.db import insert_rows, write
 from models.errors import Refused
-from models.fund_accounts import unbalanced
+from models.fund_accounts import FundEntry, FundPosting, unbalanced
+from models.links import Link
 from models.notices import Trouble
 from models.people import SYSTEM, Actor, Body, Person
+from models.publicity import Objection, Publicity
 from models.territory import Estate, Unit
 from models.worktime import OFFICE_ZONE
 
@@ -116,12 +118,16 @@ class Walk:
         before = self._state()
         try:
             with self.session.begin_nested():
-                case.fire(name, by=by, at=max(self.now, case.last_at), facts=facts)
+                try:
+                    case.fire(name, by=by, at=max(self.now, case.last_at), facts=facts)
+                except Refused:
+                    # here, before the savepoint puts everything back
+                    assert self._state() == before, f"{name} was refused, and changed something"
+                    raise
             self.steps += 1
         except Refused as refused:
             self.refusals[f"{name}: {refused.sentence[:40]}"] += 1
             self.session.refresh(case)
-            assert self._state() == before, f"{name} was refused, and changed something"
 
     def _let_time_pass(self) -> None:
         while (due := next_instant(self.session)) and due <= self.now:
@@ -131,10 +137,16 @@ class Walk:
         assert self.case is not None
         self.session.refresh(self.case)
 
-    def _state(self) -> tuple[dict[str, Any], int]:
-        """The case, and how many lines all ledgers have."""
-        lines = self.session.scalar(select(func.count()).select_from(CaseEvent)) or 0
-        return {name: getattr(self.case, name) for name in Case.model_fields}, lines
+    def _state(self) -> tuple[Any, ...]:
+        """The case and its clocks as the database has them, and how many rows there are of what an event may add."""
+        assert self.case is not None
+        rows = (
+            select(Case.__table__).where(col(Case.id) == self.case.id),  # type: ignore[attr-defined]
+            select(Clock.__table__).where(col(Clock.case_id) == self.case.id).order_by(col(Clock.id)),  # type: ignore[attr-defined]
+        )
+        mine = [tuple(row) for wanted in rows for row in self.session.execute(wanted)]
+        counts = select(*(select(func.count()).select_from(table).scalar_subquery() for table in ADDED))
+        return mine, tuple(self.session.execute(counts).one())
 
     # --- facts, as somebody might write them ---
 
@@ -203,6 +215,7 @@ KNOWN: dict[str, Any] = {
 }  # fmt: skip
 """Facts that made-up words never hit."""
 LISTS = {"units", "signed", "excluded"}
+ADDED = (Case, CaseEvent, Clock, ClockLine, Escalation, FundPosting, FundEntry, Link, Publicity, Objection)
 
 
 # --- what must hold ---
@@ -279,3 +292,20 @@ def test_five_hundred_random_steps_leave_nobody_stranded(session: Session, cast:
 def test_ten_thousand_random_steps_leave_nobody_stranded(session: Session, cast: Cast, seed: int) -> None:
     taken = walked(session, cast, steps=1_000, seed=seed)
     assert all(count > 10 for count in taken.values()), taken
+
+
+def test_a_refusal_that_changes_something_is_caught(
+    session: Session, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lawful = Case.fire
+
+    def careless(case: Case, name: str, **how: Any) -> CaseEvent:
+        try:
+            return lawful(case, name, **how)
+        except Refused:
+            write(session, case, place="别处")
+            raise
+
+    monkeypatch.setattr(Case, "fire", careless)
+    with pytest.raises(AssertionError, match="was refused, and changed something"):
+        walked(session, cast, steps=500, seed=20260928)
