@@ -412,3 +412,23 @@ def test_a_case_of_december_2025_ends_under_the_rules_of_2020(session: Session, 
     cast.fires(new, "agent", "submit", "2026-01-05 10:00", payee="深圳安恒", finish_by="2026-06-30")
     cast.fires(new, "clerk", "accept", "2026-01-06 10:00")
     assert running(session, new).rule_version == 2
+    # five working days from Wednesday the 7th on: to Tuesday, the 13th
+    assert running(session, old).due_day == date(2026, 1, 13)
+    cast.fires(old, "reviewer", "approve", "2026-01-12 10:00", amount="100000")
+    cast.fires(old, "payer", "paid", "2026-01-15 10:00", paid_on="2026-01-15")
+    # Spring Festival lies in between
+    cast.fires(old, "agent", "finished", "2026-03-20 10:00")
+    cast.fires(old, "committee", "passed", "2026-03-25 10:00", settlement="180000")
+    cast.fires(old, "agent", "apply", "2026-03-26 10:00")
+    clock = running(session, old)
+    # from Friday the 27th on, before 清明: to Thursday, 2 April
+    assert (clock.rule_id, clock.rule_version, clock.due_day) == ("fund.final_review", 1, date(2026, 4, 2))
+    cast.fires(old, "reviewer", "approve", "2026-04-02 10:00")
+    cast.fires(old, "payer", "paid", "2026-04-08 10:00", paid_on="2026-04-08")
+    cast.fires(old, "agent", "published", "2026-04-10 10:00")
+    assert (old.outcome, old.details["paid"]) == ("办结", 18_000_000)
+    limited = select(Clock).where(
+        col(Clock.case_id) == old.id, col(Clock.rule_id).in_(("fund.review", "fund.final_review"))
+    )
+    assert {one.rule_version for one in session.scalars(limited)} == {1}
+    assert verify(events_of(session, old)) is None
