@@ -180,10 +180,9 @@ class GrantExtension(ClockEvent):
 
     def obstacle(self, move: Move) -> str | None:
         clock = _deadline(move)
-        asked = _pending(move, clock) if clock else None
-        if asked is None:
-            return "没有等待批准的延期申请。"
-        return "申请延期的人不能自己批准。" if asked.asked_by_id == move.by.id else None
+        if clock and clock.paused_at:
+            return "本环节正中止计时，恢复之后才能批准延期。"
+        return _not_to_decide(move)
 
     def do(self, move: Move, clocks: Clocks) -> None:
         clock, asked = _decide(move, granted=True)
@@ -207,6 +206,9 @@ class DenyExtension(GrantExtension):
     name = "不同意延期"
     facts = DenialFacts
     paper = None
+
+    def obstacle(self, move: Move) -> str | None:
+        return _not_to_decide(move)
 
     def do(self, move: Move, clocks: Clocks) -> None:
         _, asked = _decide(move, granted=False)
@@ -340,6 +342,15 @@ def _was_put_off(move: Move, clock: Clock) -> bool:
         col(ClockLine.clock_id) == clock.id, col(ClockLine.what) == "put_off", col(ClockLine.generation) == clock.generation
     )  # fmt: skip
     return move.session.scalar(before.limit(1)) is not None
+
+
+def _not_to_decide(move: Move) -> str | None:
+    """Why the person may not decide on an extension."""
+    clock = _deadline(move)
+    asked = _pending(move, clock) if clock else None
+    if asked is None:
+        return "没有等待批准的延期申请。"
+    return "申请延期的人不能自己批准。" if asked.asked_by_id == move.by.id else None
 
 
 def _pending(move: Move, clock: Clock) -> ClockExtension | None:

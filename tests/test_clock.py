@@ -161,6 +161,19 @@ def test_an_extension_is_asked_for_in_time_and_granted_by_the_head(session: Sess
         cast.fires(case, "reviewer", "ask_extension", "2026-11-11 09:00", by=5, reason="仍未办结")
 
 
+def test_while_paused_an_extension_is_not_granted_but_may_be_refused(session: Session, cast: Cast) -> None:
+    case = licence(session, cast, "2026-10-12 09:00")
+    cast.fires(case, "reviewer", "ask_extension", "2026-10-14 09:00", by=10, reason="情况复杂")
+    cast.fires(case, "reviewer", "pause", "2026-10-14 10:00", **PAUSED)
+    with pytest.raises(Conflict, match="恢复之后才能批准延期"):
+        cast.fires(case, "district_head", "grant_extension", "2026-10-14 11:00")
+    cast.fires(case, "district_head", "deny_extension", "2026-10-14 12:00", reason="可以如期办结")
+    cast.fires(case, "reviewer", "resume", "2026-10-16 09:00")
+    cast.fires(case, "reviewer", "ask_extension", "2026-10-16 10:00", by=10, reason="情况复杂")
+    cast.fires(case, "district_head", "grant_extension", "2026-10-16 11:00")
+    assert deadline(session, case).limit_title == "20个工作日，延期1次，共30个工作日"
+
+
 def test_an_extension_that_was_breached_breaches_again_and_is_told_again(session: Session, cast: Cast) -> None:
     """A red card before the extension does not swallow the one after it."""
     case = licence(session, cast, "2026-10-12 09:00")
